@@ -1,0 +1,1 @@
+//! Rheon's packet engine without I/O.

@@ -1,0 +1,1 @@
+//! Sockets and worker threads of Rheon's packet engine.

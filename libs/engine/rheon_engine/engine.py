@@ -1,0 +1,1 @@
+"""The engine as asyncio code uses it."""
