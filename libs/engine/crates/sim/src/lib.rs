@@ -1,0 +1,1 @@
+//! A seeded network simulator, virtual peers and the egress oracle.
