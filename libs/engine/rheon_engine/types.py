@@ -125,7 +125,7 @@ class TrackStarted:
 
 @dataclass(frozen=True, slots=True)
 class TransportFailed:
-    """The engine closed this transport itself (contained panic or a broken invariant). Its tracks and forwards are gone."""
+    """The engine closed this transport itself (a contained panic). Its tracks and forwards are gone."""
 
     transport: int
     reason: str
@@ -133,7 +133,10 @@ class TransportFailed:
 
 @dataclass(frozen=True, slots=True)
 class EventsLost:
-    """The bounded event queue overflowed: this many events (never closures) were dropped; read `stats()` again."""
+    """The bounded event queue overflowed and this many events were dropped.
+
+    DTLS datagrams go first (DTLS sends them again); `ConsentLost` and `TransportFailed` are never dropped.
+    """
 
     count: int
 
