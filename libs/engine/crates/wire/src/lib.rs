@@ -1,1 +1,15 @@
-//! Wire formats of the packet engine: STUN, RTP, RTCP, SRTP and codec payload descriptors.
+//! Wire formats of the packet engine: bytes to values and back, without state machines and without I/O.
+//!
+//! Every parser takes remote bytes: it returns this crate's errors and never panics. What runs once per packet
+//! (RTP, VP8, SRTP, sequence numbers) does not allocate.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+mod bytes;
+pub mod rtp;
+pub mod sequence;
+pub mod srtp;
+#[cfg(test)]
+mod testing;
+pub mod vp8;
