@@ -1,0 +1,125 @@
+"""What the router wants done: orders for the engine side, and events for gateways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rheon_engine.types import ForwardParameters
+from rheon_media_node.router.values import (
+    CloseReason,
+    GatewayId,
+    Layers,
+    OfferId,
+    Participant,
+    Track,
+    TrackId,
+    TransportId,
+    UserId,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CloseTransport:
+    """Close a transport with its tracks and forwards. It may be closed already."""
+
+    transport: TransportId
+
+
+@dataclass(frozen=True, slots=True)
+class AddTrack:
+    """Receive a track on its publisher's transport."""
+
+    transport: TransportId
+    track: Track
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveTrack:
+    """Stop receiving a track; its forwards go with it."""
+
+    track: TrackId
+
+
+@dataclass(frozen=True, slots=True)
+class AddForward:
+    """Send a track to a subscriber."""
+
+    transport: TransportId
+    track: TrackId
+    parameters: ForwardParameters
+    layers: Layers | None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveForward:
+    """Stop sending a track to a subscriber."""
+
+    transport: TransportId
+    track: TrackId
+
+
+@dataclass(frozen=True, slots=True)
+class SetLayers:
+    """Bound the layers of a forward."""
+
+    transport: TransportId
+    track: TrackId
+    layers: Layers
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Offer these tracks on a subscribe transport; sections of tracks no longer listed become inactive."""
+
+    participant: Participant
+    publisher: UserId
+    transport: TransportId
+    offer: OfferId
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherReady:
+    """The publisher can be subscribed to; repeated when its tracks change."""
+
+    participant: Participant
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherClosed:
+    """The publisher is gone."""
+
+    participant: Participant
+    reason: CloseReason
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionReady:
+    """Media flows to the subscriber."""
+
+    participant: Participant
+    publisher: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionClosed:
+    """The subscription is gone."""
+
+    participant: Participant
+    publisher: UserId
+    reason: CloseReason
+
+
+RoomEvent = PublisherReady | PublisherClosed | SubscriptionReady | SubscriptionClosed
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Tell the participant's gateway."""
+
+    gateway: GatewayId
+    event: RoomEvent
+
+
+Effect = CloseTransport | AddTrack | RemoveTrack | AddForward | RemoveForward | SetLayers | Offer | Emit

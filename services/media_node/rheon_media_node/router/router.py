@@ -1,0 +1,219 @@
+"""One room's decisions: every method changes the room and returns what has to be done.
+
+A publisher that renegotiates, or comes back on a new transport within its session, keeps its subscribers: they get a
+new offer on the transport they have. Offers on a transport are serialised: what changes while one is open goes into
+the next. A publisher that is closed takes its subscriptions with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from rheon_engine.types import ForwardParameters
+from rheon_media_node.router.effects import (
+    AddForward,
+    AddTrack,
+    CloseTransport,
+    Effect,
+    Emit,
+    Offer,
+    PublisherClosed,
+    PublisherReady,
+    RemoveForward,
+    RemoveTrack,
+    RoomEvent,
+    SetLayers,
+    SubscriptionClosed,
+    SubscriptionReady,
+)
+from rheon_media_node.router.state import Member, Publisher, Room, Subscription
+from rheon_media_node.router.values import (
+    CloseReason,
+    Layers,
+    OfferId,
+    Track,
+    TrackId,
+    TrackOffer,
+    TransportId,
+    UserId,
+)
+
+
+class Router:
+    """Decides for one room. Callers have checked that what they name exists."""
+
+    def __init__(self, room: Room, new_track_id: Callable[[], str], new_offer_id: Callable[[], int]) -> None:
+        self.room = room
+        self._new_track_id = new_track_id
+        self._new_offer_id = new_offer_id
+
+    # Publishing -----------------------------------------------------------------------------------------------------
+
+    def publish(self, member: Member, transport: TransportId, offered: Sequence[TrackOffer]) -> list[Effect]:
+        """The participant publishes exactly these tracks on this transport: new, changed, or a new transport."""
+        effects: list[Effect] = []
+        publisher = member.publisher
+        if publisher is None:
+            publisher = member.publisher = Publisher(transport)
+        elif publisher.transport != transport:
+            effects.append(CloseTransport(publisher.transport))
+            publisher.transport, publisher.connected = transport, False
+            publisher.tracks.clear()
+        before = publisher.listed()
+        self._merge_tracks(publisher, offered)
+        effects += self._track_changes(transport, before, publisher.listed())
+        if effects:
+            effects += self._reoffer_to_subscribers(member.participant.user)
+            if publisher.connected:
+                effects.append(_emit(member, PublisherReady(member.participant, publisher.listed())))
+        return effects
+
+    def close_publisher(self, member: Member, reason: CloseReason, *, told: bool) -> list[Effect]:
+        """End what the member publishes, and every subscription to it. `told`: its gateway gets an event."""
+        publisher, member.publisher = member.publisher, None
+        if publisher is None:
+            return []
+        effects: list[Effect] = [CloseTransport(publisher.transport)]
+        if told:
+            effects.append(_emit(member, PublisherClosed(member.participant, reason)))
+        user = member.participant.user
+        for subscriber, _ in self.room.subscribers_of(user):
+            effects += self.close_subscription(subscriber, user, CloseReason.PUBLISHER_LEFT, told=True)
+        return effects
+
+    def publisher_connected(self, member: Member) -> list[Effect]:
+        """SRTP keys of the publish transport are installed."""
+        publisher = member.publisher
+        if publisher is None or publisher.connected:
+            return []
+        publisher.connected = True
+        return [_emit(member, PublisherReady(member.participant, publisher.listed()))]
+
+    # Subscribing ----------------------------------------------------------------------------------------------------
+
+    def subscribe(self, member: Member, publisher: UserId, transport: TransportId) -> tuple[list[Effect], Offer]:
+        """A fresh subscription on a fresh transport, in place of an earlier one of the pair; its offer is due."""
+        effects = self.close_subscription(member, publisher, CloseReason.REPLACED, told=False)
+        subscription = Subscription(transport, OfferId(self._new_offer_id()))
+        member.subscriptions[publisher] = subscription
+        return effects, self._offer(member, publisher, subscription)
+
+    def offer_again(self, member: Member, publisher: UserId, subscription: Subscription) -> Offer:
+        """Another offer for an existing subscription; one that is open is void."""
+        subscription.offer = OfferId(self._new_offer_id())
+        subscription.answered = subscription.stale = False
+        return self._offer(member, publisher, subscription)
+
+    def answered(
+        self,
+        member: Member,
+        publisher: UserId,
+        subscription: Subscription,
+        accepted: Mapping[TrackId, ForwardParameters],
+    ) -> list[Effect]:
+        """The open offer has its answer: `accepted` is what the subscriber takes."""
+        first = not subscription.ever_answered
+        subscription.answered = subscription.ever_answered = True
+        subscription.accepted = dict(accepted)
+        effects = list(self._align_forwards(publisher, subscription))
+        if first and subscription.connected:
+            effects.append(_emit(member, SubscriptionReady(member.participant, publisher)))
+        if subscription.stale:
+            effects.append(self.offer_again(member, publisher, subscription))
+        return effects
+
+    def subscription_connected(self, member: Member, publisher: UserId) -> list[Effect]:
+        """SRTP keys of a subscribe transport are installed."""
+        subscription = member.subscriptions.get(publisher)
+        if subscription is None or subscription.connected:
+            return []
+        subscription.connected = True
+        effects = list(self._align_forwards(publisher, subscription))
+        if subscription.ever_answered:
+            effects.append(_emit(member, SubscriptionReady(member.participant, publisher)))
+        return effects
+
+    def set_layers(
+        self, subscription: Subscription, tracks: Iterable[Track], layers: Layers, *, every: bool
+    ) -> list[Effect]:
+        """Bound the layers of these tracks; `every`: also of those that come later."""
+        if every:
+            subscription.default_layers = layers
+            subscription.layers.clear()
+        effects: list[Effect] = []
+        for track in tracks:
+            if not every:
+                subscription.layers[track.id] = layers
+            if track.id in subscription.forwards:
+                effects.append(SetLayers(subscription.transport, track.id, layers))
+        return effects
+
+    def close_subscription(self, member: Member, publisher: UserId, reason: CloseReason, *, told: bool) -> list[Effect]:
+        """End a subscription, if there is one."""
+        subscription = member.subscriptions.pop(publisher, None)
+        if subscription is None:
+            return []
+        effects: list[Effect] = [CloseTransport(subscription.transport)]
+        if told:
+            effects.append(_emit(member, SubscriptionClosed(member.participant, publisher, reason)))
+        return effects
+
+    # Both -----------------------------------------------------------------------------------------------------------
+
+    def remove_member(self, member: Member, reason: CloseReason, *, told: bool) -> list[Effect]:
+        """End everything the member has in the room."""
+        effects: list[Effect] = []
+        for publisher in list(member.subscriptions):
+            effects += self.close_subscription(member, publisher, reason, told=told)
+        effects += self.close_publisher(member, reason, told=told)
+        return effects
+
+    def _merge_tracks(self, publisher: Publisher, offered: Sequence[TrackOffer]) -> None:
+        former = publisher.tracks
+        publisher.tracks = {}
+        for offer in offered:
+            known = former.get(offer.mid)
+            if known is None or (known.stream_id, known.parameters) != (offer.stream_id, offer.parameters):
+                known = Track(TrackId(self._new_track_id()), offer.mid, offer.stream_id, offer.parameters)
+            publisher.tracks[offer.mid] = known
+
+    @staticmethod
+    def _track_changes(transport: TransportId, before: Sequence[Track], after: Sequence[Track]) -> list[Effect]:
+        gone = {track.id for track in before} - {track.id for track in after}
+        new = {track.id for track in after} - {track.id for track in before}
+        removed: list[Effect] = [RemoveTrack(track.id) for track in before if track.id in gone]
+        added: list[Effect] = [AddTrack(transport, track) for track in after if track.id in new]
+        return removed + added
+
+    def _reoffer_to_subscribers(self, publisher: UserId) -> Iterator[Effect]:
+        for member, subscription in self.room.subscribers_of(publisher):
+            yield from self._align_forwards(publisher, subscription)
+            if subscription.answered:
+                yield self.offer_again(member, publisher, subscription)
+            else:
+                subscription.stale = True
+
+    def _offer(self, member: Member, publisher: UserId, subscription: Subscription) -> Offer:
+        published = self.room.publisher(publisher)
+        tracks = () if published is None else published.listed()
+        return Offer(member.participant, publisher, subscription.transport, subscription.offer, tracks)
+
+    def _align_forwards(self, publisher: UserId, subscription: Subscription) -> Iterator[Effect]:
+        """Make the forwards what was accepted and still exists; nothing flows before the keys are there."""
+        published = self.room.publisher(publisher)
+        alive = {track.id: track for track in published.listed()} if published is not None else {}
+        wanted = [track for track in subscription.accepted if track in alive] if subscription.connected else []
+        for track in sorted(subscription.forwards.difference(wanted)):
+            subscription.forwards.discard(track)
+            yield RemoveForward(subscription.transport, track)
+        for track in wanted:
+            if track not in subscription.forwards:
+                subscription.forwards.add(track)
+                layers = None
+                if alive[track].kind == "video":
+                    layers = subscription.layers.get(track, subscription.default_layers)
+                yield AddForward(subscription.transport, track, subscription.accepted[track], layers)
+
+
+def _emit(member: Member, event: RoomEvent) -> Emit:
+    return Emit(member.participant.gateway, event)

@@ -1,0 +1,96 @@
+"""Short names for building rooms in tests."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TypeVar
+
+from rheon_engine.types import Encoding, ForwardParameters, Kind, TrackParameters
+from rheon_media_node.router.effects import Effect, Emit, Offer, RoomEvent
+from rheon_media_node.router.rooms import Rooms
+from rheon_media_node.router.values import (
+    GatewayId,
+    OfferId,
+    Participant,
+    RoomName,
+    Track,
+    TrackId,
+    TrackOffer,
+    TransportId,
+    UserId,
+)
+
+E = TypeVar("E")
+
+
+def participant(user: int, session: int = 1, *, room: str = "r", gateway: str = "g") -> Participant:
+    return Participant(RoomName(room), UserId(user), session, GatewayId(gateway), f"user{user}")
+
+
+def track(mid: str, kind: Kind = "video", ssrc: int = 1) -> TrackOffer:
+    codec, clock = ("opus", 48000) if kind == "audio" else ("VP8", 90000)
+    return TrackOffer(
+        mid,
+        "stream",
+        TrackParameters(
+            kind=kind,
+            mid=mid,
+            codec="opus" if codec == "opus" else "VP8",
+            payload_type=96,
+            clock_rate=clock,
+            encodings=(Encoding(ssrc=ssrc),),
+            cname="c",
+        ),
+    )
+
+
+def forward(mid: str) -> ForwardParameters:
+    return ForwardParameters(mid=mid, ssrc=7, payload_type=96)
+
+
+def of(kind: type[E], effects: list[Effect]) -> list[E]:
+    return [effect for effect in effects if isinstance(effect, kind)]
+
+
+def events(effects: list[Effect]) -> list[tuple[str, RoomEvent]]:
+    return [(effect.gateway, effect.event) for effect in effects if isinstance(effect, Emit)]
+
+
+class World:
+    """Rooms with transports numbered as they are asked for."""
+
+    def __init__(self) -> None:
+        names = itertools.count(1)
+        self.rooms = Rooms(lambda: f"t{next(names)}")
+        self._transports = itertools.count(1)
+
+    def transport(self) -> TransportId:
+        return TransportId(next(self._transports))
+
+    def publish(self, who: Participant, *tracks: TrackOffer) -> tuple[TransportId, list[Effect], tuple[Track, ...]]:
+        publisher = self.rooms.publisher(who)
+        transport = publisher.transport if publisher is not None else self.transport()
+        effects, made = self.rooms.publish(who, transport, tracks)
+        return transport, effects, made
+
+    def live(self, who: Participant, *tracks: TrackOffer) -> tuple[TransportId, tuple[Track, ...]]:
+        """A publisher whose keys are installed."""
+        transport, _, made = self.publish(who, *tracks)
+        self.rooms.connected(transport)
+        return transport, made
+
+    def subscribe(self, who: Participant, publisher: int) -> tuple[TransportId, list[Effect], Offer]:
+        transport = self.transport()
+        effects, offer = self.rooms.subscribe(who, UserId(publisher), transport)
+        return transport, effects, offer
+
+    def answer(self, who: Participant, offer: Offer, *refused: TrackId) -> list[Effect]:
+        accepted = {each.id: forward(each.mid) for each in offer.tracks if each.id not in refused}
+        return self.rooms.answer(who, offer.publisher, OfferId(offer.offer), accepted)
+
+    def watching(self, who: Participant, publisher: int) -> tuple[TransportId, Offer]:
+        """A subscription with its answer in and its keys installed."""
+        transport, _, offer = self.subscribe(who, publisher)
+        self.answer(who, offer)
+        self.rooms.connected(transport)
+        return transport, offer
