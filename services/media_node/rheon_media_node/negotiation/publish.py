@@ -1,0 +1,399 @@
+"""Answering a publisher's offer.
+
+The client offers, the node answers: as an ICE-lite DTLS server that receives, with one primary codec per section, so
+that a publisher cannot change codec under its subscribers. Sections the node has no use for are refused in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from rheon_engine.types import Encoding, HeaderExtension, TrackParameters
+from rheon_media_node.negotiation.codecs import NACK, PLI, TRANSPORT_CC_FEEDBACK, CodecChoice, choose_codec
+from rheon_media_node.negotiation.errors import (
+    InvalidDescriptionError,
+    NoCommonCodecError,
+    StaleDescriptionError,
+    TooManySectionsError,
+)
+from rheon_media_node.negotiation.extensions import accepted_extensions, answered_extensions
+from rheon_media_node.negotiation.tracks import PublishedTrack, PublisherIdentity
+from rheon_media_node.negotiation.transport import (
+    LocalTransport,
+    RemoteTransport,
+    bundled,
+    check_bundle_ids,
+    default_destination,
+    our_candidates,
+    our_origin,
+    our_session_attributes,
+    remote_identity,
+    require_rtcp_mux,
+)
+from rheon_media_node.sdp import (
+    Direction,
+    Group,
+    MediaSection,
+    Msid,
+    PayloadFormat,
+    SessionDescription,
+    Setup,
+    write_session_description,
+)
+
+MAX_TRACKS = 32
+"""Tracks of one publisher, the engine's cap."""
+
+
+class OfferKind(StrEnum):
+    """What an offer means to the transport."""
+
+    INITIAL = "initial"
+    UPDATE = "update"
+    """Tracks may have changed; the transport stays as it is."""
+    ICE_RESTART = "ice-restart"
+    """New credentials for the same DTLS association: give our side new ones as well before answering."""
+    NEW_CONNECTION = "new-connection"
+    """Another peer connection than before: close the transport, then answer with a fresh one and no `previous`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishNegotiation:
+    """The outcome of one publish offer, and the ground for the next."""
+
+    offer: SessionDescription
+    answer: SessionDescription
+    answer_text: str
+    remote: RemoteTransport
+    ice_restarted: bool
+    """The peer restarted ICE with this offer."""
+    tracks: tuple[PublishedTrack, ...]
+    """All tracks now, in the offer's order."""
+    added: tuple[PublishedTrack, ...]
+    removed: tuple[PublishedTrack, ...]
+    unchanged: tuple[PublishedTrack, ...]
+    version: int
+    """The answer's o= version."""
+    next_track_number: int
+
+
+def classify_offer(offer: SessionDescription, previous: PublishNegotiation | None) -> OfferKind:
+    """Compare an offer's transport with what was negotiated before. Raises InvalidDescriptionError."""
+    if previous is None:
+        return OfferKind.INITIAL
+    sections = bundled(offer.media, offer.bundle)
+    if not sections and all(section.rejected for section in offer.media):
+        return OfferKind.UPDATE
+    ice, fingerprints, _ = remote_identity(offer, sections or offer.media)
+    if set(fingerprints).isdisjoint(previous.remote.fingerprints):
+        return OfferKind.NEW_CONNECTION
+    if ice == previous.remote.ice:
+        return OfferKind.UPDATE
+    if offer.origin.session_id != previous.offer.origin.session_id:
+        # Two peer connections may share one certificate.
+        return OfferKind.NEW_CONNECTION
+    return OfferKind.ICE_RESTART
+
+
+def answer_publish(
+    offer: SessionDescription,
+    local: LocalTransport,
+    publisher: PublisherIdentity,
+    previous: PublishNegotiation | None = None,
+) -> PublishNegotiation:
+    """Answer a publisher's offer.
+
+    `previous` is the last outcome on the same transport. Raises NoCommonCodecError when no section can carry media,
+    InvalidDescriptionError when the offer cannot be answered at all, StaleDescriptionError when `previous` is of
+    another connection, TooManySectionsError above `MAX_TRACKS` tracks.
+    """
+    kind = classify_offer(offer, previous)
+    if kind is OfferKind.NEW_CONNECTION:
+        raise StaleDescriptionError("offer belongs to another connection")
+    if previous is not None:
+        _check_sections_stay(previous, offer)
+    if previous is not None and all(section.rejected for section in offer.media):
+        remote = previous.remote
+        choices: dict[str, CodecChoice] = {}
+        group: tuple[MediaSection, ...] = ()
+    else:
+        group = _usable_bundle(offer)
+        choices = _choices(group)
+        remote = _remote(offer, group, previous)
+    version = previous.version + 1 if previous else 1
+    answer = _answer(offer, group, choices, local=local, remote=remote, version=version)
+    offered = _tracks(offer, choices, publisher)
+    tracks, added, removed, number = _compare(offered, publisher, previous)
+    return PublishNegotiation(
+        offer=offer,
+        answer=answer,
+        answer_text=write_session_description(answer),
+        remote=remote,
+        ice_restarted=kind is OfferKind.ICE_RESTART,
+        tracks=tracks,
+        added=added,
+        removed=removed,
+        unchanged=tuple(track for track in tracks if track not in added),
+        version=version,
+        next_track_number=number,
+    )
+
+
+def _check_sections_stay(previous: PublishNegotiation, offer: SessionDescription) -> None:
+    """Sections keep their place; only a refused one may be taken over by another (RFC 8829 §5.2.2)."""
+    before = previous.answer.media
+    if len(offer.media) < len(before):
+        raise InvalidDescriptionError("offer has fewer sections than the one before")
+    for index, (old, new) in enumerate(zip(before, offer.media, strict=False)):
+        if not old.rejected and (old.mid, old.kind) != (new.mid, new.kind):
+            raise InvalidDescriptionError(f"section {index} was {old.kind} {old.mid} before")
+
+
+def _usable_bundle(offer: SessionDescription) -> tuple[MediaSection, ...]:
+    if not any(_media(section) and choose_codec(section) is not None for section in offer.media):
+        raise NoCommonCodecError("no section of the offer has a codec this server forwards")
+    group = bundled(offer.media, offer.bundle)
+    if not group:
+        raise InvalidDescriptionError("offer has no BUNDLE group over its sections")
+    return group
+
+
+def _media(section: MediaSection) -> bool:
+    return section.is_rtp and not section.rejected and section.kind in ("audio", "video")
+
+
+def _choices(group: Sequence[MediaSection]) -> dict[str, CodecChoice]:
+    choices = {}
+    for section in group:
+        if not _media(section) or section.mid is None:
+            continue
+        choice = choose_codec(section)
+        if choice is not None:
+            require_rtcp_mux(section)
+            choices[section.mid] = choice
+    if not choices:
+        raise NoCommonCodecError("no bundled section of the offer has a codec this server forwards")
+    return choices
+
+
+def _remote(
+    offer: SessionDescription, group: Sequence[MediaSection], previous: PublishNegotiation | None
+) -> RemoteTransport:
+    ice, fingerprints, offered = remote_identity(offer, group)
+    setup: Setup
+    match offered:
+        case Setup.ACTIVE | Setup.PASSIVE:
+            setup = offered
+        case Setup.ACTPASS | None:
+            # We choose to be the server, and keep the roles of a running association (RFC 8842 §5.5).
+            setup = previous.remote.setup if previous else Setup.ACTIVE
+        case _:
+            raise InvalidDescriptionError("a=setup:holdconn opens no connection")
+    if previous is not None and setup is not previous.remote.setup:
+        raise InvalidDescriptionError("offer changes the DTLS role of a running connection")
+    return RemoteTransport(ice, fingerprints, setup)
+
+
+def _answer(
+    offer: SessionDescription,
+    group: Sequence[MediaSection],
+    choices: dict[str, CodecChoice],
+    *,
+    local: LocalTransport,
+    remote: RemoteTransport,
+    version: int,
+) -> SessionDescription:
+    accepted = tuple(section for section in group if section.mid in choices)
+    check_bundle_ids(offer, accepted)
+    mids = tuple(section.mid for section in accepted if section.mid is not None)
+    return SessionDescription(
+        origin=our_origin(local, version),
+        ice_lite=True,
+        groups=(Group("BUNDLE", mids),) if mids else (),
+        extmap_allow_mixed=offer.extmap_allow_mixed,
+        attributes=our_session_attributes(),
+        media=tuple(
+            _accept(offer, section, choices[section.mid], local, remote, tagged=section.mid == mids[0])
+            if section.mid in choices
+            else _refuse(section)
+            for section in offer.media
+        ),
+    )
+
+
+def _accept(
+    offer: SessionDescription,
+    section: MediaSection,
+    choice: CodecChoice,
+    local: LocalTransport,
+    remote: RemoteTransport,
+    *,
+    tagged: bool,
+) -> MediaSection:
+    port, connection = default_destination(local)
+    offered = offer.extensions_of(section)
+    extensions = accepted_extensions(section.kind, offered)
+    payload = choice.payload
+    payloads = [
+        PayloadFormat(
+            payload_type=payload.payload_type,
+            name=payload.name,
+            clock_rate=payload.clock_rate,
+            channels=payload.channels,
+            parameters=choice.row.answered_parameters(payload),
+            feedback=tuple(
+                feedback
+                for feedback in choice.feedback
+                if feedback != TRANSPORT_CC_FEEDBACK or HeaderExtension.TRANSPORT_CC in extensions
+            ),
+        )
+    ]
+    if choice.rtx is not None:
+        payloads.append(replace(choice.rtx, parameters=f"apt={payload.payload_type}", feedback=()))
+    return MediaSection(
+        kind=section.kind,
+        port=port,
+        protocol=section.protocol,
+        formats=tuple(str(answered.payload_type) for answered in payloads),
+        connection=connection,
+        mid=section.mid,
+        direction=Direction.RECVONLY if offer.direction_of(section).sends else Direction.INACTIVE,
+        payloads=tuple(payloads),
+        extensions=answered_extensions(extensions, offered),
+        extmap_allow_mixed=section.extmap_allow_mixed,
+        ice_ufrag=local.ice.ufrag,
+        ice_pwd=local.ice.pwd,
+        fingerprints=(local.fingerprint,),
+        setup=remote.local_setup,
+        # The bundle's transport is described once, in its first section (RFC 9143 §7.1.3).
+        candidates=our_candidates(local) if tagged else (),
+        end_of_candidates=tagged,
+        rtcp_mux=True,
+        rtcp_rsize=section.rtcp_rsize,
+    )
+
+
+def _refuse(section: MediaSection) -> MediaSection:
+    """Port 0 in the section's own place (RFC 3264 §6)."""
+    return MediaSection(
+        kind=section.kind,
+        port=0,
+        protocol=section.protocol,
+        formats=section.formats,
+        connection="IN IP4 0.0.0.0",
+        mid=section.mid,
+        direction=Direction.INACTIVE if section.is_rtp else None,
+    )
+
+
+def _tracks(
+    offer: SessionDescription, choices: dict[str, CodecChoice], publisher: PublisherIdentity
+) -> tuple[PublishedTrack, ...]:
+    """Tracks of the sections the client sends in, not yet numbered."""
+    tracks = []
+    taken: set[int] = set()
+    for section in offer.media:
+        choice = choices.get(section.mid) if section.mid is not None else None
+        if choice is None or section.mid is None or not offer.direction_of(section).sends:
+            continue
+        encoding = _encoding(section, choice)
+        for ssrc in (encoding.ssrc, encoding.rtx_ssrc):
+            if ssrc is not None and ssrc in taken:
+                raise InvalidDescriptionError(f"SSRC {ssrc} is used twice")
+            if ssrc is not None:
+                taken.add(ssrc)
+        extensions = accepted_extensions(section.kind, offer.extensions_of(section))
+        msid = _msid(section)
+        tracks.append(
+            PublishedTrack(
+                track_id="",
+                parameters=TrackParameters(
+                    kind=choice.row.kind,
+                    mid=section.mid,
+                    codec=choice.row.name,
+                    payload_type=choice.payload.payload_type,
+                    clock_rate=choice.row.clock_rate,
+                    encodings=(encoding,),
+                    cname=publisher.name,
+                    rtx_payload_type=choice.rtx.payload_type if choice.rtx else None,
+                    nack=NACK in choice.feedback,
+                    pli=PLI in choice.feedback,
+                    transport_cc=TRANSPORT_CC_FEEDBACK in choice.feedback
+                    and HeaderExtension.TRANSPORT_CC in extensions,
+                    extensions=extensions,
+                ),
+                stream_id="" if msid.stream_id == "-" else msid.stream_id,
+                label=msid.track_id or "",
+                subscriber_stream_id=publisher.stream_id,
+                format_parameters=choice.row.answered_parameters(choice.payload),
+            )
+        )
+    if len(tracks) > MAX_TRACKS:
+        raise TooManySectionsError(f"offer has more than {MAX_TRACKS} tracks")
+    return tuple(tracks)
+
+
+def _encoding(section: MediaSection, choice: CodecChoice) -> Encoding:
+    """The section's one stream.
+
+    Simulcast is not accepted, and a client whose simulcast was declined sends its first encoding (RFC 8829 §5.3.1),
+    whose source is declared first. Without a=ssrc lines the engine learns the source by mid.
+    """
+    repairs = {
+        group.ssrcs[0]: group.ssrcs[1]
+        for group in reversed(section.ssrc_groups)
+        if group.semantics == "FID" and len(group.ssrcs) == 2 and group.ssrcs[0] != group.ssrcs[1]
+    }
+    repairing = {ssrc for group in section.ssrc_groups if group.semantics != "SIM" for ssrc in group.ssrcs[1:]}
+    for source in section.ssrc_attributes:
+        if source.ssrc != 0 and source.ssrc not in repairing:
+            rtx = repairs.get(source.ssrc) if choice.rtx is not None else None
+            return Encoding(ssrc=source.ssrc, rtx_ssrc=rtx or None)
+    return Encoding()
+
+
+def _msid(section: MediaSection) -> Msid:
+    if section.msids:
+        return section.msids[0]
+    for source in section.ssrc_attributes:
+        parts = (source.value or "").split() if source.name == "msid" else []
+        if parts:
+            return Msid(parts[0], parts[1] if len(parts) > 1 else None)
+    return Msid("-")
+
+
+def _compare(
+    offered: Sequence[PublishedTrack], publisher: PublisherIdentity, previous: PublishNegotiation | None
+) -> tuple[tuple[PublishedTrack, ...], tuple[PublishedTrack, ...], tuple[PublishedTrack, ...], int]:
+    """All tracks, those added, those removed, and the next free number."""
+    number = previous.next_track_number if previous else 1
+    before = {track.mid: track for track in previous.tracks} if previous else {}
+    tracks = []
+    added = []
+    for track in offered:
+        known = before.get(track.mid)
+        if known is not None and _same(known, track):
+            del before[track.mid]
+            tracks.append(replace(known, stream_id=track.stream_id))
+            continue
+        fresh = replace(track, track_id=f"{publisher.name}-{number}")
+        number += 1
+        tracks.append(fresh)
+        added.append(fresh)
+    return tuple(tracks), tuple(added), tuple(before.values()), number
+
+
+def _same(known: PublishedTrack, track: PublishedTrack) -> bool:
+    """Whether the engine's track may stay.
+
+    Chromium declares the source of a declined simulcast section only from its second offer on, when the engine
+    has long learned it.
+    """
+    if known.label != track.label or known.format_parameters != track.format_parameters:
+        return False
+    encodings = known.parameters.encodings
+    if all(encoding == Encoding() for encoding in encodings):
+        encodings = track.parameters.encodings
+    return replace(known.parameters, encodings=encodings) == track.parameters
