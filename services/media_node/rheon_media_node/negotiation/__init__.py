@@ -10,10 +10,19 @@ from rheon_media_node.negotiation.errors import (
     TooManySectionsError,
 )
 from rheon_media_node.negotiation.publish import OfferKind, PublishNegotiation, answer_publish, classify_offer
+from rheon_media_node.negotiation.subscribe import Slot, SubscriptionNegotiation, offer_subscription
+from rheon_media_node.negotiation.subscription_answer import (
+    AcceptedTrack,
+    Refusal,
+    RefusedTrack,
+    SubscriptionAnswer,
+    read_subscription_answer,
+)
 from rheon_media_node.negotiation.tracks import PublishedTrack, PublisherIdentity
 from rheon_media_node.negotiation.transport import LocalTransport, RemoteTransport, read_description
 
 __all__ = [
+    "AcceptedTrack",
     "InvalidDescriptionError",
     "LocalTransport",
     "NegotiationError",
@@ -24,10 +33,17 @@ __all__ = [
     "PublishNegotiation",
     "PublishedTrack",
     "PublisherIdentity",
+    "Refusal",
+    "RefusedTrack",
     "RemoteTransport",
+    "Slot",
     "StaleDescriptionError",
+    "SubscriptionAnswer",
+    "SubscriptionNegotiation",
     "TooManySectionsError",
     "answer_publish",
     "classify_offer",
+    "offer_subscription",
     "read_description",
+    "read_subscription_answer",
 ]
