@@ -32,22 +32,22 @@ const CALL_PROBLEMS = {
 const MEDIA_PROBLEMS = {
   NotAllowedError: {
     title: "Camera and microphone are blocked",
-    advice: "Allow them for this page with the icon at the left of the address bar, then try again, or join without.",
+    advice: "Allow them for this page with the icon at the left of the address bar, then try again, or join and only watch.",
     about: "media",
   },
   NotFoundError: {
     title: "No camera or microphone found",
-    advice: "Connect one and try again, or join without.",
+    advice: "Connect one and try again, or join and only watch.",
     about: "media",
   },
   NotReadableError: {
     title: "The camera or microphone is busy",
-    advice: "Another program is using it. Close that program and try again, or join without.",
+    advice: "Another program is using it. Close that program and try again, or join and only watch.",
     about: "media",
   },
   SecurityError: {
     title: "This page may not use the camera",
-    advice: "Browsers allow it over HTTPS and on localhost only. Open the page there, or join without.",
+    advice: "Browsers allow it over HTTPS and on localhost only. Open the page there, or join and only watch.",
     about: "media",
   },
 };
