@@ -1,0 +1,27 @@
+"""Serves the test pages and the unchanged clients to real browsers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+HERE = Path(__file__).parent
+
+
+@asynccontextmanager
+async def serving_pages() -> AsyncIterator[str]:
+    """Address of the test pages (under /pages) and of the unchanged clients (under /clients)."""
+    app = web.Application()
+    app.router.add_static("/pages", HERE / "pages")
+    app.router.add_static("/clients", HERE.parent / "fixtures" / "clients")
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()

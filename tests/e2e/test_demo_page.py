@@ -1,0 +1,64 @@
+"""The demo page as a person uses it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.support.browser import open_page
+from tests.support.processes import Service
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
+
+FIGURES = re.compile(r"320 \u00d7 180.*[1-9]\d* frames/s.*[1-9]\d* kbit/s.*0\.0 % loss")
+TIMEOUT = 20_000
+"""Milliseconds."""
+
+
+@asynccontextmanager
+async def joined(browser: Browser, dev: Service, name: str, room: str) -> AsyncIterator[Page]:
+    async with open_page(browser, f"{dev.url}/") as page:
+        await page.get_by_label("Your name").fill(name)
+        await page.get_by_label("Room").fill(room)
+        await page.get_by_label("Picture").select_option("low")
+        await page.get_by_role("button", name="Join", exact=True).click()
+        await expect(page.get_by_role("heading", name=room)).to_be_visible(timeout=TIMEOUT)
+        yield page
+
+
+async def test_two_participants_see_each_other(browser: Browser, dev: Service, artifacts: Path) -> None:
+    room = "Kitchen table"
+    async with joined(browser, dev, "Ada Lovelace", room) as ada:
+        async with joined(browser, dev, "Grace Hopper", room) as grace:
+            for page, other in ((ada, "Grace Hopper"), (grace, "Ada Lovelace")):
+                tile = page.get_by_role("article", name=other)
+                await expect(tile).to_contain_text(FIGURES, timeout=TIMEOUT)
+                await expect(tile).to_have_class(re.compile("showing"))
+            await expect(ada.get_by_text("2 people")).to_be_visible()
+            await ada.screenshot(path=artifacts / "demo-call.png")
+
+            await ada.get_by_role("button", name="Mute microphone").click()
+            await expect(ada.get_by_role("button", name="Unmute microphone")).to_be_visible()
+            await grace.get_by_role("button", name="Leave the call").click()
+            await expect(grace.get_by_role("heading", name="Join a call")).to_be_visible()
+            await expect(ada.get_by_role("article", name="Grace Hopper")).to_have_count(0, timeout=TIMEOUT)
+        await expect(ada.get_by_text("Only you")).to_be_visible()
+
+
+async def test_a_refused_token_says_what_to_do(browser: Browser, dev: Service, artifacts: Path) -> None:
+    async with open_page(browser, f"{dev.url}/") as page:
+        await page.route("**/dev/token", lambda route: route.fulfill(status=404))
+        await page.reload()
+        await page.get_by_label("Your name").fill("Mallory")
+        await page.get_by_label("Room").fill("anywhere")
+        await page.get_by_label("Access token").fill("not a token")
+        await page.get_by_role("button", name="Join", exact=True).click()
+        alert = page.get_by_role("alert")
+        await expect(alert).to_contain_text("The token was refused", timeout=TIMEOUT)
+        await expect(alert).to_contain_text("rheon token create")
+        await page.screenshot(path=artifacts / "demo-refused.png")
