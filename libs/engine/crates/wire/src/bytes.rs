@@ -16,6 +16,11 @@ pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     array(bytes, at).map(u32::from_be_bytes)
 }
 
+#[inline]
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    array(bytes, at).map(u64::from_be_bytes)
+}
+
 /// Copies `value` to `at`; `None`, and nothing written, where it does not fit.
 #[inline]
 pub(crate) fn put(out: &mut [u8], at: usize, value: &[u8]) -> Option<()> {

@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod bytes;
+pub mod rtcp;
 pub mod rtp;
 pub mod sequence;
 pub mod srtp;
