@@ -26,7 +26,7 @@ class ExtensionRow:
     own: bool = False
     """Written by the engine itself, so offered whether or not the publisher sends it."""
     simulcast_only: bool = False
-    """Means something only where simulcast was accepted."""
+    """Belongs to simulcast: accepted only where the publisher offers that."""
 
 
 _BOTH: frozenset[Kind] = frozenset({"audio", "video"})
@@ -49,15 +49,17 @@ EXTENSIONS: tuple[ExtensionRow, ...] = (
 _BY_URI = {row.extension.value: row for row in EXTENSIONS}
 
 
-def accepted_extensions(kind: str, offered: Iterable[ExtensionMap]) -> dict[HeaderExtension, int]:
-    """Extensions of a publisher's section the node reads, under the offer's ids.
+def accepted_extensions(
+    kind: str, offered: Iterable[ExtensionMap], *, simulcast: bool = False
+) -> dict[HeaderExtension, int]:
+    """Extensions of a publisher's section the node accepts, under the offer's ids.
 
     Left out: what the publisher would not send, ids the engine cannot read, and a URI's second id.
     """
     accepted: dict[HeaderExtension, int] = {}
     for extension in offered:
         row = _BY_URI.get(extension.uri)
-        if row is None or kind not in row.kinds or row.simulcast_only:
+        if row is None or kind not in row.kinds or (row.simulcast_only and not simulcast):
             continue
         if not _usable_id(extension.id) or row.extension in accepted:
             continue

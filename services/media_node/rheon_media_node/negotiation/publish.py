@@ -234,7 +234,8 @@ def _accept(
 ) -> MediaSection:
     port, connection = default_destination(local)
     offered = offer.extensions_of(section)
-    extensions = accepted_extensions(section.kind, offered)
+    # Chromium lists the rids of declined simulcast in its next offers, and cannot apply them without this extension.
+    extensions = accepted_extensions(section.kind, offered, simulcast=section.simulcast is not None)
     payload = choice.payload
     payloads = [
         PayloadFormat(
