@@ -3,7 +3,6 @@
 from rheon_media_node.negotiation.errors import (
     InvalidDescriptionError,
     NegotiationError,
-    NegotiationReason,
     NoCommonCodecError,
     NothingToOfferError,
     StaleDescriptionError,
@@ -26,7 +25,6 @@ __all__ = [
     "InvalidDescriptionError",
     "LocalTransport",
     "NegotiationError",
-    "NegotiationReason",
     "NoCommonCodecError",
     "NothingToOfferError",
     "OfferKind",
