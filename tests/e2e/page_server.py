@@ -13,10 +13,11 @@ HERE = Path(__file__).parent
 
 @asynccontextmanager
 async def serving_pages() -> AsyncIterator[str]:
-    """Address of the test pages (under /pages) and of the unchanged clients (under /clients)."""
+    """Address of the test pages (/pages), the unchanged clients (/clients) and the client library (/rheon)."""
     app = web.Application()
     app.router.add_static("/pages", HERE / "pages")
     app.router.add_static("/clients", HERE.parent / "fixtures" / "clients")
+    app.router.add_static("/rheon", HERE.parents[1] / "libs" / "client-js" / "src")
     runner = web.AppRunner(app)
     await runner.setup()
     try:

@@ -85,8 +85,8 @@ async def running_dev(**environment: str) -> AsyncIterator[Service]:
 @asynccontextmanager
 async def running_gateway_process(media_nodes: str, **environment: str) -> AsyncIterator[Service]:
     """`rheon gateway` in front of the media nodes at these addresses."""
-    (port,) = free_tcp_ports(1)
-    settings = {"PORT": str(port), "MEDIA_NODES": media_nodes}
+    port = environment.get("PORT") or str(free_tcp_ports(1)[0])
+    settings = {"PORT": port, "MEDIA_NODES": media_nodes}
     with _process("gateway", {**settings, **environment}) as (process, log_path):
         service = Service("gateway", process, log_path, url=f"http://127.0.0.1:{port}")
         async with _until_ready(service, _gateway_ready):

@@ -9,3 +9,6 @@
 export function backoffDelay(attempt, { base = 500, cap = 16_000, random = Math.random } = {}) {
   return random() * Math.min(cap, base * 2 ** attempt);
 }
+
+/** After so many failures in a row the cause is not a passing one: the next one is reported, or left alone. */
+export const MAX_ATTEMPTS = 8;

@@ -1,22 +1,15 @@
-import { backoffDelay } from "./backoff.js";
 import { RheonError } from "./errors.js";
 import { Emitter } from "./events.js";
 import { Participant } from "./participant.js";
-import { Publisher } from "./publisher.js";
-import { StatsMeter } from "./stats.js";
-import { Subscriber } from "./subscriber.js";
+import { Publishing } from "./publishing.js";
+import { Subscription } from "./subscription.js";
 
 /**
  * @typedef {"joining" | "joined" | "left"} RoomState
- * @typedef {{subscriber: Subscriber, meter: StatsMeter, attempt: number,
- *   retry: ReturnType<typeof setTimeout> | undefined}} Subscription
- * @typedef {{local: import("./stats.js").MediaStats | null, remote: Map<number, import("./stats.js").MediaStats>}} RoomStats
+ * @typedef {import("./stats.js").MediaStats} MediaStats
  */
 
 const JOIN_TIMEOUT_MS = 10_000;
-const OFFER_TIMEOUT_MS = 15_000;
-/** After so many failures in a row it is left to the next `new-publisher` or `publish` to begin again. */
-const MAX_ATTEMPTS = 8;
 
 /**
  * One room: who is in it, what we publish to it, and a subscription to everybody who publishes.
@@ -36,20 +29,14 @@ const MAX_ATTEMPTS = 8;
 export class Room extends Emitter {
   /** @type {Map<number, Participant>} everybody else, by user id */
   participants = new Map();
-  /** @type {MediaStream | null} what we publish */
-  localStream = null;
 
   #send;
   /** @type {RoomState} */
   #state = "joining";
   /** @type {{resolve: () => void, reject: (error: RheonError) => void} | null} */
   #joining = null;
-  /** @type {Publisher | null} */
-  #publisher = null;
-  #publisherMeter = new StatsMeter();
-  #publishAttempt = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #publishRetry;
+  /** @type {Publishing | null} */
+  #publishing = null;
   /** @type {Map<number, Subscription>} by publisher id */
   #subscriptions = new Map();
 
@@ -67,6 +54,11 @@ export class Room extends Emitter {
 
   get state() {
     return this.#state;
+  }
+
+  /** What we publish. */
+  get localStream() {
+    return this.#publishing?.stream ?? null;
   }
 
   /**
@@ -87,14 +79,15 @@ export class Room extends Emitter {
     }
   }
 
-  /** Joins, publishes and subscribes again: the server forgot us when the old connection ended. */
+  /**
+   * Joins, publishes and, as publishers are announced, subscribes again: the server forgot us when the old connection
+   * ended. Called by the client.
+   */
   rejoin() {
-    this.#closePublisher();
-    this.#publishAttempt = 0;
     for (const userId of [...this.#subscriptions.keys()]) this.#unsubscribe(userId);
     this.#setState("joining");
     this.#send({ type: "join-room", roomName: this.name });
-    if (this.localStream) this.#republish();
+    this.#publishing?.restart();
   }
 
   /**
@@ -108,24 +101,21 @@ export class Room extends Emitter {
    */
   async publish(stream) {
     if (this.#state === "left") throw new RheonError("closed", "You left the room.");
-    this.localStream = stream;
-    this.#publishAttempt = 0;
-    try {
-      await this.#startPublisher(stream);
-    } catch (error) {
-      // Stopped by another publish, or by a reconnect that publishes again on its own.
-      if (this.#isStopped(error) && this.localStream) return;
-      if (!(error instanceof RheonError) || !error.retryable) throw error;
-      this.emit("error", error);
-      this.#republish();
-    }
+    this.#publishing?.close();
+    const publishing = new Publishing(stream, (offer) => {
+      this.#send({ type: "publish-offer", roomName: this.name, offer });
+    });
+    this.#publishing = publishing;
+    publishing.on("state", (state) => this.emit("publish-state", state));
+    publishing.on("error", (error) => this.emit("error", error));
+    await publishing.start();
   }
 
   /** Stops publishing; the tracks stay the caller's to stop. */
   unpublish() {
-    if (!this.localStream) return;
-    this.localStream = null;
-    this.#closePublisher();
+    if (!this.#publishing) return;
+    this.#publishing.close();
+    this.#publishing = null;
     this.#send({ type: "unpublish", roomName: this.name });
   }
 
@@ -146,21 +136,25 @@ export class Room extends Emitter {
   }
 
   /**
-   * Rates since the last call, of what we send and of every publisher we receive.
+   * Rates since the last call, of what we send and of every publisher we receive, by user id.
    *
-   * @returns {Promise<RoomStats>}
+   * @returns {Promise<{local: MediaStats | null, remote: Map<number, MediaStats>}>}
    */
   async stats() {
-    const local = this.#publisher ? this.#publisherMeter.update(await this.#publisher.getStats(), "outbound") : null;
+    const local = (await this.#publishing?.stats()) ?? null;
     const remote = new Map();
-    for (const [userId, { subscriber, meter }] of [...this.#subscriptions]) {
-      const report = await subscriber.getStats();
-      if (report) remote.set(userId, meter.update(report, "inbound"));
+    for (const [userId, subscription] of [...this.#subscriptions]) {
+      const stats = await subscription.stats();
+      if (stats) remote.set(userId, stats);
     }
     return { local, remote };
   }
 
-  /** @param {import("./messages.js").RoomMessage} message */
+  /**
+   * Takes a message about this room. Called by the client.
+   *
+   * @param {import("./messages.js").RoomMessage} message
+   */
   handleMessage(message) {
     switch (message.type) {
       case "room-joined":
@@ -182,35 +176,35 @@ export class Room extends Emitter {
         this.#unpublished(message.publisherId);
         break;
       case "publish-answer":
-        void this.#publisher?.handleAnswer(message.answer);
+        this.#publishing?.handleAnswer(message.answer);
         break;
       case "publish-ice-candidate":
-        if (message.candidate) void this.#publisher?.handleCandidate(message.candidate);
+        if (message.candidate) this.#publishing?.handleCandidate(message.candidate);
         break;
       case "subscribe-offer":
-        this.#subscriptions.get(message.publisherId)?.subscriber.handleOffer(message.offer);
+        this.#subscriptions.get(message.publisherId)?.handleOffer(message.offer);
         break;
       case "subscribe-ice-candidate":
-        if (message.candidate) {
-          this.#subscriptions.get(message.publisherId)?.subscriber.handleCandidate(message.candidate);
-        }
+        if (message.candidate) this.#subscriptions.get(message.publisherId)?.handleCandidate(message.candidate);
         break;
     }
   }
 
   /**
+   * Takes an error about this room. Called by the client.
+   *
    * @param {import("./messages.js").ServerError} message
-   * @returns {boolean} whether the error was one of this room's requests
+   * @returns {boolean} whether it answers one of this room's requests
    */
   handleError(message) {
     const error = RheonError.fromServer(message);
     if (message.requestType === "join-room" && this.#state === "joining") {
       this.end(error);
-    } else if (message.requestType === "publish-offer" && this.#publisher) {
-      this.#publisher.handleError(error);
+    } else if (message.requestType === "publish-offer" && this.#publishing) {
+      this.#publishing.handleError(error);
     } else if (message.requestType?.startsWith("subscribe-") && message.publisherId !== undefined) {
       // A publisher that is gone is announced again when it is back.
-      if (error.retryable) this.#resubscribe(message.publisherId);
+      if (error.retryable) this.#subscriptions.get(message.publisherId)?.retry();
     } else {
       return false;
     }
@@ -224,7 +218,8 @@ export class Room extends Emitter {
    */
   end(reason) {
     if (this.#state === "left") return;
-    this.#closePublisher();
+    this.#publishing?.close();
+    this.#publishing = null;
     for (const userId of [...this.#subscriptions.keys()]) this.#unsubscribe(userId);
     this.participants.clear();
     this.#setState("left");
@@ -237,7 +232,13 @@ export class Room extends Emitter {
   #joined(users) {
     const present = new Set(users.map(({ userId }) => userId));
     for (const userId of [...this.participants.keys()]) if (!present.has(userId)) this.#remove(userId);
-    for (const user of users) if (user.userId !== this.self.userId) this.#add(user).joined = true;
+    for (const user of users) {
+      if (user.userId === this.self.userId) continue;
+      const participant = this.#add(user);
+      participant.joined = true;
+      participant.publishing = false; // publishers are announced one by one from here on
+      this.emit("participant-changed", participant);
+    }
     this.#setState("joined");
     this.#joining?.resolve();
     this.#joining = null;
@@ -268,7 +269,7 @@ export class Room extends Emitter {
     if (user.userId === this.self.userId) return;
     const participant = this.#add(user);
     participant.publishing = true;
-    this.#subscribe(participant, 0);
+    this.#subscribe(participant);
     this.emit("participant-changed", participant);
   }
 
@@ -282,49 +283,29 @@ export class Room extends Emitter {
     else this.#remove(userId); // it became a member by publishing, and nothing else tells that it went
   }
 
-  /**
-   * @param {Participant} participant
-   * @param {number} attempt
-   */
-  #subscribe(participant, attempt) {
-    const { userId } = participant;
-    this.#unsubscribe(userId);
-    const subscriber = new Subscriber((answer) => {
-      this.#send({ type: "subscribe-answer", roomName: this.name, publisherId: userId, answer });
-    });
-    const retry = setTimeout(() => {
-      if (subscriber.state === "new") this.#resubscribe(userId);
-    }, OFFER_TIMEOUT_MS);
-    /** @type {Subscription} */
-    const subscription = { subscriber, meter: new StatsMeter(), attempt, retry };
-    this.#subscriptions.set(userId, subscription);
-    subscriber.on("track", (track) => {
+  /** @param {Participant} participant */
+  #subscribe(participant) {
+    const { userId: publisherId } = participant;
+    this.#unsubscribe(publisherId);
+    const subscription = new Subscription(
+      () => this.#send({ type: "subscribe-request", roomName: this.name, publisherId }),
+      (answer) => this.#send({ type: "subscribe-answer", roomName: this.name, publisherId, answer }),
+    );
+    this.#subscriptions.set(publisherId, subscription);
+    subscription.on("track", (track) => {
       participant.stream.addTrack(track);
       this.emit("track", { participant, track });
     });
-    subscriber.on("track-removed", (track) => {
+    subscription.on("track-removed", (track) => {
       participant.stream.removeTrack(track);
       this.emit("track-removed", { participant, track });
     });
-    subscriber.on("state", (state) => {
+    subscription.on("state", (state) => {
       participant.connectionState = state;
-      if (state === "connected") subscription.attempt = 0;
-      if (state === "failed") this.#resubscribe(userId);
       this.emit("participant-changed", participant);
     });
-    subscriber.on("error", (error) => this.emit("error", error));
-    this.#send({ type: "subscribe-request", roomName: this.name, publisherId: userId });
-  }
-
-  /** @param {number} userId */
-  #resubscribe(userId) {
-    const subscription = this.#subscriptions.get(userId);
-    if (!subscription || subscription.attempt >= MAX_ATTEMPTS) return;
-    clearTimeout(subscription.retry);
-    subscription.retry = setTimeout(() => {
-      const participant = this.participants.get(userId);
-      if (participant) this.#subscribe(participant, subscription.attempt + 1);
-    }, backoffDelay(subscription.attempt));
+    subscription.on("error", (error) => this.emit("error", error));
+    subscription.start();
   }
 
   /** @param {number} userId */
@@ -332,51 +313,9 @@ export class Room extends Emitter {
     const subscription = this.#subscriptions.get(userId);
     if (!subscription) return;
     this.#subscriptions.delete(userId);
-    clearTimeout(subscription.retry);
-    subscription.subscriber.close();
+    subscription.close();
     const participant = this.participants.get(userId);
     if (participant) participant.connectionState = "new";
-  }
-
-  /** @param {MediaStream} stream */
-  async #startPublisher(stream) {
-    this.#closePublisher();
-    const publisher = new Publisher(stream, (offer) => {
-      this.#send({ type: "publish-offer", roomName: this.name, offer });
-    });
-    this.#publisher = publisher;
-    this.#publisherMeter = new StatsMeter();
-    publisher.on("state", (state) => {
-      this.emit("publish-state", state);
-      if (state === "connected") this.#publishAttempt = 0;
-      if (state === "failed") this.#republish();
-    });
-    await publisher.start();
-  }
-
-  #republish() {
-    clearTimeout(this.#publishRetry);
-    this.#publishRetry = setTimeout(async () => {
-      if (!this.localStream || this.#state === "left") return;
-      try {
-        await this.#startPublisher(this.localStream);
-      } catch (error) {
-        if (this.#isStopped(error) || !(error instanceof RheonError)) return;
-        if (error.retryable && this.#publishAttempt < MAX_ATTEMPTS) this.#republish();
-        else this.emit("error", error);
-      }
-    }, backoffDelay(this.#publishAttempt++));
-  }
-
-  /** @param {unknown} error */
-  #isStopped(error) {
-    return error instanceof RheonError && error.reason === "closed";
-  }
-
-  #closePublisher() {
-    clearTimeout(this.#publishRetry);
-    this.#publisher?.close();
-    this.#publisher = null;
   }
 
   /** @param {RoomState} state */

@@ -1,0 +1,24 @@
+// A participant of the client library: joins, publishes, keeps what happened.
+import { RheonClient } from "/rheon/index.js";
+
+export async function join({ url, token, roomName }) {
+  const events = [];
+  const client = await RheonClient.connect(url, token);
+  client.on("state", (state) => events.push(`client ${state}`));
+  client.on("closed", (reason) => events.push(`closed ${reason?.reason}`));
+  const room = await client.join(roomName);
+  room.on("left", (reason) => events.push(`left ${reason?.reason}`));
+  room.on("error", ({ reason, message }) => events.push(`error ${reason}: ${message}`));
+  const video = { width: 320, height: 180, frameRate: 10 };
+  await room.publish(await navigator.mediaDevices.getUserMedia({ audio: true, video }));
+  window.call = { client, room, events };
+}
+
+/** Frames per second received from every participant since the last call, by user name. */
+export async function frameRates() {
+  const { room } = window.call;
+  const { remote } = await room.stats();
+  return Object.fromEntries(
+    [...room.participants.values()].map(({ userId, username }) => [username, remote.get(userId)?.framesPerSecond ?? 0]),
+  );
+}
