@@ -90,3 +90,9 @@ class Overloaded(NodeError):  # noqa: N818
 
     reason = Reason.OVERLOADED
     retry_after = 0.5
+
+
+class InternalError(NodeError):
+    """Something in the node itself went wrong; the log says what."""
+
+    reason = Reason.INTERNAL

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rheon_engine.types import ForwardParameters
+from rheon_media_node.negotiation import PublishedTrack
 from rheon_media_node.router.values import (
     CloseReason,
     GatewayId,
     Layers,
     OfferId,
     Participant,
-    Track,
     TrackId,
     TransportId,
     UserId,
@@ -30,13 +30,14 @@ class AddTrack:
     """Receive a track on its publisher's transport."""
 
     transport: TransportId
-    track: Track
+    track: PublishedTrack
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveTrack:
     """Stop receiving a track; its forwards go with it."""
 
+    transport: TransportId
     track: TrackId
 
 
@@ -45,6 +46,8 @@ class AddForward:
     """Send a track to a subscriber."""
 
     transport: TransportId
+    source: TransportId
+    """The publisher's transport."""
     track: TrackId
     parameters: ForwardParameters
     layers: Layers | None
@@ -75,7 +78,7 @@ class Offer:
     publisher: UserId
     transport: TransportId
     offer: OfferId
-    tracks: tuple[Track, ...]
+    tracks: tuple[PublishedTrack, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class PublisherReady:
     """The publisher can be subscribed to; repeated when its tracks change."""
 
     participant: Participant
-    tracks: tuple[Track, ...]
+    tracks: tuple[PublishedTrack, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rheon_engine.types import ForwardParameters
@@ -14,6 +14,7 @@ from rheon_media_node.errors import (
     TooMany,
     WrongState,
 )
+from rheon_media_node.negotiation import PublishedTrack
 from rheon_media_node.router import limits
 from rheon_media_node.router.effects import CloseTransport, Effect, Offer
 from rheon_media_node.router.router import Router
@@ -26,9 +27,7 @@ from rheon_media_node.router.values import (
     OfferId,
     Participant,
     RoomName,
-    Track,
     TrackId,
-    TrackOffer,
     TransportId,
     UserId,
 )
@@ -46,11 +45,10 @@ class Owner:
 class Rooms:
     """The state of the media plane, without any I/O. Every method returns the effects of the change it made."""
 
-    def __init__(self, new_track_id: Callable[[], str]) -> None:
+    def __init__(self) -> None:
         self._rooms: dict[RoomName, Room] = {}
         self._owners: dict[TransportId, Owner] = {}
         self._fence = SessionFence()
-        self._new_track_id = new_track_id
         self._offer_ids = itertools.count(1)
 
     # Looking --------------------------------------------------------------------------------------------------------
@@ -103,7 +101,7 @@ class Rooms:
         if new_transport:
             self._check_transports()
 
-    def check_subscribe(self, participant: Participant, publisher: UserId) -> tuple[Track, ...]:
+    def check_subscribe(self, participant: Participant, publisher: UserId) -> tuple[PublishedTrack, ...]:
         """Raise what `subscribe` would raise, before anything is made for it; else the publisher's tracks."""
         self._check_admission(participant)
         self._check_transports()
@@ -127,14 +125,14 @@ class Rooms:
     # Changing -------------------------------------------------------------------------------------------------------
 
     def publish(
-        self, participant: Participant, transport: TransportId, offered: Sequence[TrackOffer]
-    ) -> tuple[list[Effect], tuple[Track, ...]]:
+        self, participant: Participant, transport: TransportId, tracks: Sequence[PublishedTrack]
+    ) -> tuple[list[Effect], tuple[PublishedTrack, ...]]:
         """The participant publishes these tracks on this transport. Raises StaleSession, TooMany."""
         self._check_admission(participant)
-        if len(offered) > limits.MAX_TRACKS_PER_PUBLISHER:
+        if len(tracks) > limits.MAX_TRACKS_PER_PUBLISHER:
             raise TooMany(f"at most {limits.MAX_TRACKS_PER_PUBLISHER} tracks can be published")
         effects, router, member = self._enter(participant)
-        effects += router.publish(member, transport, offered)
+        effects += router.publish(member, transport, tracks)
         self._owners[transport] = Owner(participant.room, participant.user, None)
         return self._tidied(participant.room, effects), self._published(member)
 
@@ -189,7 +187,7 @@ class Rooms:
         room = self._rooms[participant.room]
         published = room.publisher(publisher)
         video = [each for each in published.listed() if each.kind == "video"] if published is not None else []
-        chosen = [each for each in video if track in (None, each.id)]
+        chosen = [each for each in video if track in (None, each.track_id)]
         if track is not None and not chosen:
             raise WrongState("the publisher has no such video track")
         return self._router(participant.room).set_layers(subscription, chosen, layers, every=track is None)
@@ -237,7 +235,7 @@ class Rooms:
     # Inside ---------------------------------------------------------------------------------------------------------
 
     def _router(self, room: RoomName) -> Router:
-        return Router(self._rooms[room], self._new_track_id, self._offer_ids.__next__)
+        return Router(self._rooms[room], self._offer_ids.__next__)
 
     def _current(self, participant: Participant) -> Member | None:
         room = self._rooms.get(participant.room)
@@ -305,5 +303,5 @@ class Rooms:
                 self._owners.pop(effect.transport, None)
 
     @staticmethod
-    def _published(member: Member) -> tuple[Track, ...]:
+    def _published(member: Member) -> tuple[PublishedTrack, ...]:
         return () if member.publisher is None else member.publisher.listed()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from rheon_engine.types import ForwardParameters
+from rheon_media_node.negotiation import PublishedTrack
 from rheon_media_node.router.effects import (
     AddForward,
     AddTrack,
@@ -31,9 +32,7 @@ from rheon_media_node.router.values import (
     CloseReason,
     Layers,
     OfferId,
-    Track,
     TrackId,
-    TrackOffer,
     TransportId,
     UserId,
 )
@@ -42,14 +41,13 @@ from rheon_media_node.router.values import (
 class Router:
     """Decides for one room. Callers have checked that what they name exists."""
 
-    def __init__(self, room: Room, new_track_id: Callable[[], str], new_offer_id: Callable[[], int]) -> None:
+    def __init__(self, room: Room, new_offer_id: Callable[[], int]) -> None:
         self.room = room
-        self._new_track_id = new_track_id
         self._new_offer_id = new_offer_id
 
     # Publishing -----------------------------------------------------------------------------------------------------
 
-    def publish(self, member: Member, transport: TransportId, offered: Sequence[TrackOffer]) -> list[Effect]:
+    def publish(self, member: Member, transport: TransportId, tracks: Sequence[PublishedTrack]) -> list[Effect]:
         """The participant publishes exactly these tracks on this transport: new, changed, or a new transport."""
         effects: list[Effect] = []
         publisher = member.publisher
@@ -60,7 +58,7 @@ class Router:
             publisher.transport, publisher.connected = transport, False
             publisher.tracks.clear()
         before = publisher.listed()
-        self._merge_tracks(publisher, offered)
+        publisher.tracks = {track.track_id: track for track in tracks}
         effects += self._track_changes(transport, before, publisher.listed())
         if effects:
             effects += self._reoffer_to_subscribers(member.participant.user)
@@ -134,7 +132,7 @@ class Router:
         return effects
 
     def set_layers(
-        self, subscription: Subscription, tracks: Iterable[Track], layers: Layers, *, every: bool
+        self, subscription: Subscription, tracks: Iterable[PublishedTrack], layers: Layers, *, every: bool
     ) -> list[Effect]:
         """Bound the layers of these tracks; `every`: also of those that come later."""
         if every:
@@ -142,10 +140,11 @@ class Router:
             subscription.layers.clear()
         effects: list[Effect] = []
         for track in tracks:
+            track_id = track.track_id
             if not every:
-                subscription.layers[track.id] = layers
-            if track.id in subscription.forwards:
-                effects.append(SetLayers(subscription.transport, track.id, layers))
+                subscription.layers[track_id] = layers
+            if track_id in subscription.forwards:
+                effects.append(SetLayers(subscription.transport, track_id, layers))
         return effects
 
     def close_subscription(self, member: Member, publisher: UserId, reason: CloseReason, *, told: bool) -> list[Effect]:
@@ -168,21 +167,14 @@ class Router:
         effects += self.close_publisher(member, reason, told=told)
         return effects
 
-    def _merge_tracks(self, publisher: Publisher, offered: Sequence[TrackOffer]) -> None:
-        former = publisher.tracks
-        publisher.tracks = {}
-        for offer in offered:
-            known = former.get(offer.mid)
-            if known is None or (known.stream_id, known.parameters) != (offer.stream_id, offer.parameters):
-                known = Track(TrackId(self._new_track_id()), offer.mid, offer.stream_id, offer.parameters)
-            publisher.tracks[offer.mid] = known
-
     @staticmethod
-    def _track_changes(transport: TransportId, before: Sequence[Track], after: Sequence[Track]) -> list[Effect]:
-        gone = {track.id for track in before} - {track.id for track in after}
-        new = {track.id for track in after} - {track.id for track in before}
-        removed: list[Effect] = [RemoveTrack(track.id) for track in before if track.id in gone]
-        added: list[Effect] = [AddTrack(transport, track) for track in after if track.id in new]
+    def _track_changes(
+        transport: TransportId, before: Sequence[PublishedTrack], after: Sequence[PublishedTrack]
+    ) -> list[Effect]:
+        gone = {track.track_id for track in before} - {track.track_id for track in after}
+        new = {track.track_id for track in after} - {track.track_id for track in before}
+        removed: list[Effect] = [RemoveTrack(transport, track.track_id) for track in before if track.track_id in gone]
+        added: list[Effect] = [AddTrack(transport, track) for track in after if track.track_id in new]
         return removed + added
 
     def _reoffer_to_subscribers(self, publisher: UserId) -> Iterator[Effect]:
@@ -201,7 +193,9 @@ class Router:
     def _align_forwards(self, publisher: UserId, subscription: Subscription) -> Iterator[Effect]:
         """Make the forwards what was accepted and still exists; nothing flows before the keys are there."""
         published = self.room.publisher(publisher)
-        alive = {track.id: track for track in published.listed()} if published is not None else {}
+        if published is None:
+            return
+        alive = published.tracks
         wanted = [track for track in subscription.accepted if track in alive] if subscription.connected else []
         for track in sorted(subscription.forwards.difference(wanted)):
             subscription.forwards.discard(track)
@@ -212,7 +206,8 @@ class Router:
                 layers = None
                 if alive[track].kind == "video":
                     layers = subscription.layers.get(track, subscription.default_layers)
-                yield AddForward(subscription.transport, track, subscription.accepted[track], layers)
+                parameters = subscription.accepted[track]
+                yield AddForward(subscription.transport, published.transport, track, parameters, layers)
 
 
 def _emit(member: Member, event: RoomEvent) -> Emit:

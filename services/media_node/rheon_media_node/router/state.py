@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rheon_engine.types import ForwardParameters
+from rheon_media_node.negotiation import PublishedTrack
 from rheon_media_node.router.values import (
     Layers,
     OfferId,
     Participant,
     RoomName,
-    Track,
     TrackId,
     TransportId,
     UserId,
@@ -22,12 +22,12 @@ class Publisher:
     """A participant's publish transport and tracks."""
 
     transport: TransportId
-    tracks: dict[str, Track] = field(default_factory=dict)
-    """By mid, in the order they were first offered."""
+    tracks: dict[TrackId, PublishedTrack] = field(default_factory=dict)
+    """In the order of the publisher's sections."""
     connected: bool = False
     """SRTP keys are installed."""
 
-    def listed(self) -> tuple[Track, ...]:
+    def listed(self) -> tuple[PublishedTrack, ...]:
         """The tracks in their order."""
         return tuple(self.tracks.values())
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
-from rheon_engine.types import Kind, TrackParameters
-
 RoomName = NewType("RoomName", str)
 UserId = NewType("UserId", int)
 GatewayId = NewType("GatewayId", str)
 TransportId = NewType("TransportId", int)
-TrackId = NewType("TrackId", str)
 OfferId = NewType("OfferId", int)
+TrackId = str
+"""As negotiation numbers them: unique on the node, stable while the track lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,37 +25,6 @@ class Participant:
     """Session number: grows with every join of this user to this room."""
     gateway: GatewayId
     username: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrackOffer:
-    """A track as the publisher's offer describes it."""
-
-    mid: str
-    stream_id: str
-    parameters: TrackParameters
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """A published track."""
-
-    id: TrackId
-    """Unique on the node; the track part of the msid subscribers see."""
-    mid: str
-    """The publisher's media section."""
-    stream_id: str
-    parameters: TrackParameters
-
-    @property
-    def kind(self) -> Kind:
-        """Audio or video."""
-        return self.parameters.kind
-
-    @property
-    def codec(self) -> str:
-        """RTP encoding name."""
-        return self.parameters.codec
 
 
 @dataclass(frozen=True, slots=True)

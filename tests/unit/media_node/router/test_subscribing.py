@@ -25,15 +25,15 @@ BOB = participant(2, gateway="gb")
 
 def test_media_flows_when_the_answer_is_in_and_keys_are_installed() -> None:
     world = World()
-    _, (audio, video) = world.live(ADA, track("0", "audio"), track("1"))
+    source, (audio, video) = world.live(ADA, track("0", "audio"), track("1"))
     transport, effects, offer = world.subscribe(BOB, 1)
     assert effects == []
     assert offer.tracks == (audio, video)
     assert world.answer(BOB, offer) == []
     ready = world.rooms.connected(transport)
     assert of(AddForward, ready) == [
-        AddForward(transport, audio.id, forward("0"), None),
-        AddForward(transport, video.id, forward("1"), None),
+        AddForward(transport, source, audio.track_id, forward("0"), None),
+        AddForward(transport, source, video.track_id, forward("1"), None),
     ]
     assert events(ready) == [("gb", SubscriptionReady(BOB, UserId(1)))]
 
@@ -53,8 +53,8 @@ def test_a_refused_track_is_not_forwarded() -> None:
     world = World()
     _, (audio, video) = world.live(ADA, track("0", "audio"), track("1"))
     transport, _, offer = world.subscribe(BOB, 1)
-    world.answer(BOB, offer, video.id)
-    assert [effect.track for effect in of(AddForward, world.rooms.connected(transport))] == [audio.id]
+    world.answer(BOB, offer, video.track_id)
+    assert [effect.track for effect in of(AddForward, world.rooms.connected(transport))] == [audio.track_id]
 
 
 def test_subscribing_again_makes_a_fresh_transport() -> None:
@@ -89,10 +89,10 @@ def test_changes_during_an_open_offer_wait_for_its_answer() -> None:
     _, effects, tracks = world.publish(ADA, track("0"), track("1"))
     assert of(Offer, effects) == []
     answered = world.answer(BOB, offer)
-    assert [effect.track for effect in of(AddForward, answered)] == [first.id]
+    assert [effect.track for effect in of(AddForward, answered)] == [first.track_id]
     (again,) = of(Offer, answered)
     assert again.tracks == tracks
-    assert [effect.track for effect in of(AddForward, world.answer(BOB, again))] == [tracks[1].id]
+    assert [effect.track for effect in of(AddForward, world.answer(BOB, again))] == [tracks[1].track_id]
 
 
 def test_a_track_that_went_while_its_offer_was_open_is_not_forwarded() -> None:
@@ -102,8 +102,8 @@ def test_a_track_that_went_while_its_offer_was_open_is_not_forwarded() -> None:
     world.rooms.connected(transport)
     world.publish(ADA, track("0", "audio"))
     effects = world.answer(BOB, offer)
-    assert [effect.track for effect in of(AddForward, effects)] == [kept.id]
-    assert gone.id not in {each.id for each in of(Offer, effects)[0].tracks}
+    assert [effect.track for effect in of(AddForward, effects)] == [kept.track_id]
+    assert gone.track_id not in {each.track_id for each in of(Offer, effects)[0].tracks}
 
 
 def test_a_removed_track_ends_its_forward_at_once() -> None:
@@ -111,7 +111,7 @@ def test_a_removed_track_ends_its_forward_at_once() -> None:
     _, (_, gone) = world.live(ADA, track("0", "audio"), track("1"))
     transport, _ = world.watching(BOB, 1)
     _, effects, _ = world.publish(ADA, track("0", "audio"))
-    assert of(RemoveForward, effects) == [RemoveForward(transport, gone.id)]
+    assert of(RemoveForward, effects) == [RemoveForward(transport, gone.track_id)]
     assert len(of(Offer, effects)) == 1
 
 
@@ -157,12 +157,12 @@ def test_layers_bound_running_and_later_forwards() -> None:
     _, (_, video) = world.live(ADA, track("0", "audio"), track("1"))
     transport, _ = world.watching(BOB, 1)
     low = Layers(0, 1)
-    assert world.rooms.set_layers(BOB, UserId(1), None, low) == [SetLayers(transport, video.id, low)]
+    assert world.rooms.set_layers(BOB, UserId(1), None, low) == [SetLayers(transport, video.track_id, low)]
     _, effects, _ = world.publish(ADA, track("0", "audio"), track("1"), track("2"))
     added = of(AddForward, world.answer(BOB, of(Offer, effects)[0]))
     assert [effect.layers for effect in added] == [low]
     with pytest.raises(WrongState):
-        world.rooms.set_layers(BOB, UserId(1), world.live(ADA, track("0", "audio"))[1][0].id, low)
+        world.rooms.set_layers(BOB, UserId(1), world.live(ADA, track("0", "audio"))[1][0].track_id, low)
 
 
 def test_what_cannot_be_subscribed() -> None:

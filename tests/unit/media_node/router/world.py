@@ -6,6 +6,7 @@ import itertools
 from typing import TypeVar
 
 from rheon_engine.types import Encoding, ForwardParameters, Kind, TrackParameters
+from rheon_media_node.negotiation import PublishedTrack
 from rheon_media_node.router.effects import Effect, Emit, Offer, RoomEvent
 from rheon_media_node.router.rooms import Rooms
 from rheon_media_node.router.values import (
@@ -13,9 +14,6 @@ from rheon_media_node.router.values import (
     OfferId,
     Participant,
     RoomName,
-    Track,
-    TrackId,
-    TrackOffer,
     TransportId,
     UserId,
 )
@@ -27,20 +25,22 @@ def participant(user: int, session: int = 1, *, room: str = "r", gateway: str = 
     return Participant(RoomName(room), UserId(user), session, GatewayId(gateway), f"user{user}")
 
 
-def track(mid: str, kind: Kind = "video", ssrc: int = 1) -> TrackOffer:
-    codec, clock = ("opus", 48000) if kind == "audio" else ("VP8", 90000)
-    return TrackOffer(
-        mid,
-        "stream",
-        TrackParameters(
+def track(mid: str, kind: Kind = "video", ssrc: int = 1, version: int = 1) -> PublishedTrack:
+    return PublishedTrack(
+        track_id=f"{mid}-{ssrc}-{version}",
+        parameters=TrackParameters(
             kind=kind,
             mid=mid,
-            codec="opus" if codec == "opus" else "VP8",
+            codec="opus" if kind == "audio" else "VP8",
             payload_type=96,
-            clock_rate=clock,
+            clock_rate=48000 if kind == "audio" else 90000,
             encodings=(Encoding(ssrc=ssrc),),
             cname="c",
         ),
+        stream_id="stream",
+        label="",
+        subscriber_stream_id="s",
+        format_parameters=None,
     )
 
 
@@ -60,20 +60,21 @@ class World:
     """Rooms with transports numbered as they are asked for."""
 
     def __init__(self) -> None:
-        names = itertools.count(1)
-        self.rooms = Rooms(lambda: f"t{next(names)}")
+        self.rooms = Rooms()
         self._transports = itertools.count(1)
 
     def transport(self) -> TransportId:
         return TransportId(next(self._transports))
 
-    def publish(self, who: Participant, *tracks: TrackOffer) -> tuple[TransportId, list[Effect], tuple[Track, ...]]:
+    def publish(
+        self, who: Participant, *tracks: PublishedTrack
+    ) -> tuple[TransportId, list[Effect], tuple[PublishedTrack, ...]]:
         publisher = self.rooms.publisher(who)
         transport = publisher.transport if publisher is not None else self.transport()
         effects, made = self.rooms.publish(who, transport, tracks)
         return transport, effects, made
 
-    def live(self, who: Participant, *tracks: TrackOffer) -> tuple[TransportId, tuple[Track, ...]]:
+    def live(self, who: Participant, *tracks: PublishedTrack) -> tuple[TransportId, tuple[PublishedTrack, ...]]:
         """A publisher whose keys are installed."""
         transport, _, made = self.publish(who, *tracks)
         self.rooms.connected(transport)
@@ -84,8 +85,8 @@ class World:
         effects, offer = self.rooms.subscribe(who, UserId(publisher), transport)
         return transport, effects, offer
 
-    def answer(self, who: Participant, offer: Offer, *refused: TrackId) -> list[Effect]:
-        accepted = {each.id: forward(each.mid) for each in offer.tracks if each.id not in refused}
+    def answer(self, who: Participant, offer: Offer, *refused: str) -> list[Effect]:
+        accepted = {each.track_id: forward(each.mid) for each in offer.tracks if each.track_id not in refused}
         return self.rooms.answer(who, offer.publisher, OfferId(offer.offer), accepted)
 
     def watching(self, who: Participant, publisher: int) -> tuple[TransportId, Offer]:

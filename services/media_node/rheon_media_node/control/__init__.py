@@ -1,0 +1,1 @@
+"""Carries out what the router decides, over the packet engine, DTLS endpoints and negotiation."""

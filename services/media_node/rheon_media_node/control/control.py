@@ -1,0 +1,333 @@
+"""The node's control: commands in, decisions by the router, effects on engine, transports and event streams.
+
+Everything here runs in one asyncio loop and never waits between looking and acting, so that a command is atomic.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rheon_engine.errors import EngineBusy, EngineError
+from rheon_media_node.control.credentials import new_publisher_name, new_ssrc
+from rheon_media_node.control.events import EventStream, Streams, SubscriptionOffered
+from rheon_media_node.control.gateways import MAX_GATEWAYS, Gateways
+from rheon_media_node.control.ports import Clock, EnginePort
+from rheon_media_node.control.transport import MediaTransport
+from rheon_media_node.control.transports import Transports
+from rheon_media_node.dtls import DtlsIdentity
+from rheon_media_node.errors import (
+    InternalError,
+    InvalidSdp,
+    NoCommonCodec,
+    NodeError,
+    Overloaded,
+    SubscriptionNotFound,
+    TooMany,
+    WrongState,
+)
+from rheon_media_node.negotiation import (
+    NegotiationError,
+    OfferKind,
+    PublishedTrack,
+    PublisherIdentity,
+    answer_publish,
+    classify_offer,
+    offer_subscription,
+    read_description,
+    read_subscription_answer,
+)
+from rheon_media_node.router.effects import (
+    AddForward,
+    AddTrack,
+    CloseTransport,
+    Effect,
+    Emit,
+    Offer,
+    RemoveForward,
+    RemoveTrack,
+    SetLayers,
+)
+from rheon_media_node.router.rooms import Rooms
+from rheon_media_node.router.values import (
+    CloseReason,
+    GatewayId,
+    Layers,
+    OfferId,
+    Participant,
+    TrackId,
+    TransportId,
+    UserId,
+)
+from rheon_telemetry import get_logger
+
+_log = get_logger(__name__)
+
+_NEGOTIATION_ERRORS: dict[str, type[NodeError]] = {
+    "INVALID_SDP": InvalidSdp,
+    "NO_COMMON_CODEC": NoCommonCodec,
+    "WRONG_STATE": WrongState,
+    "TOO_MANY": TooMany,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The answer to a publisher."""
+
+    answer: str
+    tracks: tuple[PublishedTrack, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """An offer to a subscriber."""
+
+    offer: str
+    offer_id: OfferId
+    tracks: tuple[PublishedTrack, ...]
+
+
+class MediaControl:
+    """Carries out the commands of gateways. Commands raise NodeError and nothing else."""
+
+    def __init__(self, engine: EnginePort, identity: DtlsIdentity, clock: Clock) -> None:
+        self.rooms = Rooms()
+        self.transports = Transports(engine, identity, clock, self)
+        self.streams = Streams()
+        self._engine = engine
+        self._gateways = Gateways(clock, self._gateway_lost)
+        self._pending: deque[Effect] = deque()
+        self._executing = False
+
+    async def run(self) -> None:
+        """Serve the engine's events until the engine is closed."""
+        async for event in self._engine.events():
+            try:
+                self.transports.handle(event)
+            except Exception:
+                # A fault of ours in one connection must not end all others.
+                _log.exception("an engine event could not be handled", kind=type(event).__name__)
+
+    def close(self) -> None:
+        """Close every transport and stream."""
+        self._gateways.close()
+        self.streams.close()
+        self.transports.close_all()
+
+    # Commands -------------------------------------------------------------------------------------------------------
+
+    def publish(self, participant: Participant, offer_text: str) -> Published:
+        """Answer a publisher's offer: its first, a renegotiation, or that of a connection in place of the former."""
+        self._heard_from(participant.gateway)
+        with _translated():
+            offer = read_description(offer_text)
+            current = self._publishing(participant)
+            kind = classify_offer(offer, None if current is None else current.publishing)
+            fresh = current is None or kind in (OfferKind.INITIAL, OfferKind.NEW_CONNECTION)
+            self.rooms.check_publish(participant, new_transport=fresh)
+            transport = self.transports.open() if current is None or fresh else current
+            if transport.publisher is None:
+                transport.publisher = PublisherIdentity(new_publisher_name(), f"user{participant.user}")
+            try:
+                if kind is OfferKind.ICE_RESTART:
+                    transport.restart_ice()
+                negotiation = answer_publish(
+                    offer, transport.local, transport.publisher, None if fresh else transport.publishing
+                )
+                effects, tracks = self.rooms.publish(participant, transport.id, negotiation.tracks)
+            except BaseException:
+                if fresh:
+                    self.transports.close(transport.id)
+                raise
+        transport.publishing = negotiation
+        self._execute(effects)
+        self.transports.set_remote(transport, negotiation.remote)
+        self._must_be_open(transport)
+        return Published(negotiation.answer_text, tracks)
+
+    def unpublish(self, participant: Participant) -> None:
+        """End what the participant publishes."""
+        self._execute(self.rooms.unpublish(participant))
+
+    def subscribe(self, participant: Participant, publisher: UserId) -> Offered:
+        """Offer a publisher's tracks on a fresh connection."""
+        self._heard_from(participant.gateway)
+        tracks = self.rooms.check_subscribe(participant, publisher)
+        with _translated():
+            transport = self.transports.open()
+            try:
+                transport.subscription = offer_subscription(tracks, transport.local, new_ssrc)
+                effects, offer = self.rooms.subscribe(participant, publisher, transport.id)
+            except BaseException:
+                self.transports.close(transport.id)
+                raise
+        self._execute(effects)
+        return Offered(transport.subscription.offer_text, offer.offer, offer.tracks)
+
+    def answer_subscription(
+        self, participant: Participant, publisher: UserId, offer: OfferId, answer_text: str
+    ) -> tuple[PublishedTrack, ...]:
+        """Take a subscriber's answer; the tracks it refused."""
+        subscription = self.rooms.subscription(participant, publisher, offer)
+        transport = self.transports.get(subscription.transport)
+        if transport is None or transport.subscription is None:
+            raise SubscriptionNotFound("the subscription has just ended")
+        with _translated():
+            answer = read_subscription_answer(transport.subscription, answer_text)
+        accepted = {each.track.track_id: each.forward for each in answer.accepted}
+        effects = self.rooms.answer(participant, publisher, offer, accepted)
+        transport.subscription = answer.negotiation
+        self._execute(effects)
+        if answer.remote is not None:
+            self.transports.set_remote(transport, answer.remote)
+        self._must_be_open(transport)
+        return tuple(each.track for each in answer.refused)
+
+    def restart_subscription_ice(self, participant: Participant, publisher: UserId) -> Offered:
+        """Offer an existing subscription with new ICE credentials."""
+        subscription = self.rooms.subscription(participant, publisher)
+        transport = self.transports.get(subscription.transport)
+        if transport is None:
+            raise SubscriptionNotFound("the subscription has just ended")
+        with _translated():
+            transport.restart_ice()
+            offer = self.rooms.offer_again(participant, publisher)
+            text = self._make_offer(transport, offer)
+        return Offered(text, offer.offer, offer.tracks)
+
+    def unsubscribe(self, participant: Participant, publisher: UserId) -> None:
+        """End a subscription."""
+        self._execute(self.rooms.unsubscribe(participant, publisher))
+
+    def set_layers(self, participant: Participant, publisher: UserId, track: TrackId | None, layers: Layers) -> None:
+        """Bound the layers of one video track of a subscription, or of all."""
+        self._execute(self.rooms.set_layers(participant, publisher, track, layers))
+
+    def remove_participant(self, participant: Participant) -> None:
+        """End everything the participant has in the room."""
+        self._execute(self.rooms.remove_participant(participant))
+
+    # Gateways -------------------------------------------------------------------------------------------------------
+
+    def watch(self, gateway: GatewayId) -> EventStream:
+        """Begin a gateway's stream. What the node holds for it now comes first, then every change, nothing between."""
+        if gateway not in self.streams and len(self.streams) >= MAX_GATEWAYS:
+            raise TooMany("too many event streams")
+        self._gateways.streaming(gateway)
+        return self.streams.open(gateway)
+
+    def unwatch(self, gateway: GatewayId, stream: EventStream) -> None:
+        """A stream has ended; without another its participants are kept for a while."""
+        if self.streams.discard(gateway, stream):
+            self._gateways.away(gateway)
+
+    def _heard_from(self, gateway: GatewayId) -> None:
+        if gateway not in self.streams:
+            self._gateways.command_from(gateway)
+
+    def _gateway_lost(self, gateway: GatewayId) -> None:
+        effects = self.rooms.remove_gateway(gateway)
+        if effects:
+            _log.warning("freed the participants of a gateway without a stream", gateway=gateway)
+        self._execute(effects)
+
+    # Transports -----------------------------------------------------------------------------------------------------
+
+    def transport_ready(self, transport: TransportId) -> None:
+        """SRTP keys were installed."""
+        self._execute(self.rooms.connected(transport))
+
+    def transport_ended(self, transport: TransportId, reason: CloseReason) -> None:
+        """A transport failed or was closed by its peer."""
+        _log.info("transport ended", transport=transport, reason=reason.value)
+        self._execute(self.rooms.failed(transport, reason))
+
+    def _publishing(self, participant: Participant) -> MediaTransport | None:
+        publisher = self.rooms.publisher(participant)
+        return None if publisher is None else self.transports.get(publisher.transport)
+
+    def _must_be_open(self, transport: MediaTransport) -> None:
+        if self.transports.get(transport.id) is None:
+            raise Overloaded("the engine could not take the connection")
+
+    # Effects --------------------------------------------------------------------------------------------------------
+
+    def _execute(self, effects: Iterable[Effect]) -> None:
+        """Carry out effects in order. What they bring about (a failing transport) is appended, not nested."""
+        self._pending.extend(effects)
+        if self._executing:
+            return
+        self._executing = True
+        try:
+            while self._pending:
+                self._carry_out(self._pending.popleft())
+        finally:
+            self._executing = False
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case CloseTransport(transport_id):
+                self.transports.close(transport_id)
+            case Emit(gateway, event):
+                self.streams.put(gateway, event)
+            case _:
+                transport = self.transports.get(effect.transport)
+                if transport is None:
+                    return  # it ended meanwhile, and the router is told by its own effects
+                try:
+                    self._on_transport(transport, effect)
+                except (EngineError, NegotiationError) as error:
+                    _log.error("an order failed", order=type(effect).__name__, error=str(error))
+                    self.transports.fail(transport)
+
+    def _on_transport(
+        self, transport: MediaTransport, effect: AddTrack | RemoveTrack | AddForward | RemoveForward | SetLayers | Offer
+    ) -> None:
+        match effect:
+            case AddTrack(_, track):
+                transport.tracks[track.track_id] = transport.engine.add_track(track.parameters)
+            case RemoveTrack(_, track_id):
+                gone = transport.tracks.pop(track_id, None)
+                if gone is not None:
+                    gone.remove()
+            case AddForward(_, source_id, track_id, parameters, layers):
+                source = self.transports.get(source_id)
+                if source is None or track_id not in source.tracks:
+                    return  # the publisher's transport ended meanwhile
+                forward = transport.engine.add_forward(source.tracks[track_id], parameters)
+                transport.forwards[track_id] = forward
+                if layers is not None:
+                    forward.set_layers(spatial=layers.spatial, temporal=layers.temporal)
+            case RemoveForward(_, track_id):
+                removed = transport.forwards.pop(track_id, None)
+                if removed is not None:
+                    removed.remove()
+            case SetLayers(_, track_id, layers):
+                running = transport.forwards.get(track_id)
+                if running is not None:
+                    running.set_layers(spatial=layers.spatial, temporal=layers.temporal)
+            case Offer():
+                text = self._make_offer(transport, effect)
+                offered = SubscriptionOffered(effect.participant, effect.publisher, text, effect.offer, effect.tracks)
+                self.streams.put(effect.participant.gateway, offered)
+
+    def _make_offer(self, transport: MediaTransport, offer: Offer) -> str:
+        transport.subscription = offer_subscription(offer.tracks, transport.local, new_ssrc, transport.subscription)
+        return transport.subscription.offer_text
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Errors of negotiation and engine as the node's own."""
+    try:
+        yield
+    except NegotiationError as error:
+        raise _NEGOTIATION_ERRORS[error.reason](str(error)) from error
+    except EngineBusy as error:
+        raise Overloaded("the engine is busy") from error
+    except EngineError as error:
+        _log.error("the engine refused a command", error=str(error))
+        raise InternalError("the engine refused the command") from error
