@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.browser import open_page
+from tests.support.browser import open_page, running_browser
 from tests.support.processes import Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -62,3 +62,15 @@ async def test_a_refused_token_says_what_to_do(browser: Browser, dev: Service, a
         await expect(alert).to_contain_text("The token was refused", timeout=TIMEOUT)
         await expect(alert).to_contain_text("rheon token create")
         await page.screenshot(path=artifacts / "demo-refused.png")
+
+
+async def test_with_a_blocked_camera_one_can_still_watch(dev: Service, artifacts: Path) -> None:
+    async with running_browser(camera_allowed=False) as browser, open_page(browser, f"{dev.url}/") as page:
+        await page.get_by_label("Your name").fill("Will")
+        await page.get_by_label("Room").fill("Cinema")
+        await page.get_by_role("button", name="Join", exact=True).click()
+        await expect(page.get_by_role("alert")).to_contain_text("Camera and microphone are blocked")
+        await page.screenshot(path=artifacts / "demo-blocked.png")
+        await page.get_by_role("button", name="Join and only watch").click()
+        await expect(page.get_by_role("heading", name="Cinema")).to_be_visible(timeout=TIMEOUT)
+        await expect(page.get_by_role("button", name="Unmute microphone")).to_be_disabled()

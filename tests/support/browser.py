@@ -43,10 +43,11 @@ def chromium_path() -> str:
 
 
 @asynccontextmanager
-async def running_browser() -> AsyncIterator[Browser]:
+async def running_browser(*, camera_allowed: bool = True) -> AsyncIterator[Browser]:
     """A Chromium of its own."""
+    flags = [flag for flag in FLAGS if camera_allowed or flag != "--use-fake-ui-for-media-stream"]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=flags)
         try:
             yield browser
         finally:
