@@ -11,6 +11,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod sequence;
 pub mod srtp;
+pub mod stun;
 #[cfg(test)]
 mod testing;
 pub mod vp8;

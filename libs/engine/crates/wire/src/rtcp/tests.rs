@@ -384,8 +384,8 @@ fn transport_feedback_is_checked() {
     assert_eq!(parse("2003 0101"), Some(false), "a delta is missing");
     assert_eq!(
         parse("2002 8000"),
-        Some(true),
-        "two chunks, no more deltas than two"
+        Some(false),
+        "two chunks leave no room for two deltas"
     );
     assert_eq!(parse("6003 0000"), Some(false), "the reserved symbol");
     assert_eq!(parse("0000 0003"), Some(true), "an empty run");
