@@ -161,7 +161,8 @@ export class Room extends Emitter {
         this.#joined(message.participants);
         break;
       case "room-left":
-        if (message.userId === this.self.userId) this.end(new RheonError("replaced", "You joined from somewhere else."));
+        // While joining, it still answers a leave from before.
+        if (this.#state === "joined") this.end(new RheonError("replaced", "You joined from somewhere else."));
         break;
       case "user-joined":
         this.#add(message.user).joined = true;

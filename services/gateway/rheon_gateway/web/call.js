@@ -1,5 +1,6 @@
 import { byId, showMuteButton } from "./dom.js";
 import { layOutGrid } from "./grid.js";
+import { describe } from "./problems.js";
 import { Tile } from "./tile.js";
 
 const STATS_INTERVAL_MS = 1000;
@@ -44,6 +45,8 @@ class CallScreen {
   #self;
   /** @type {(() => void)[]} */
   #undo = [];
+  /** What keeps us from being seen just now. */
+  #problem = "";
 
   /**
    * @param {import("./client/index.js").RheonClient} client
@@ -90,7 +93,14 @@ class CallScreen {
       client.on("closed", ended),
       client.on("state", () => this.#showState()),
       room.on("state", () => this.#showState()),
-      room.on("publish-state", () => this.#showState()),
+      room.on("publish-state", (state) => {
+        if (state === "connected") this.#problem = "";
+        this.#showState();
+      }),
+      room.on("error", (error) => {
+        this.#problem = describe(error).title;
+        this.#showState();
+      }),
       room.on("participant-joined", (participant) => {
         this.#added(participant);
         this.#announce(`${participant.username} joined`);
@@ -163,8 +173,9 @@ class CallScreen {
 
   #showState() {
     const connected = this.client.state === "connected" && this.room.state === "joined";
-    view.state.textContent = "Reconnecting…";
-    view.state.hidden = connected;
+    const text = connected ? this.#problem : "Reconnecting…";
+    view.state.textContent = text;
+    view.state.hidden = text === "";
   }
 
   #count() {
