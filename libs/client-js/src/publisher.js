@@ -72,10 +72,15 @@ export class Publisher extends Emitter {
     }
   }
 
-  /** @param {RheonError} error */
+  /**
+   * @param {RheonError} error
+   * @returns {boolean} whether it answers our offer
+   */
   handleError(error) {
-    this.#pending?.reject(error);
+    const pending = this.#pending;
     this.#pending = null;
+    pending?.reject(error);
+    return pending !== null;
   }
 
   /** @param {import("./messages.js").WireCandidate} candidate */

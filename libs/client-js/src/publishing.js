@@ -70,7 +70,8 @@ export class Publishing extends Emitter {
 
   /** @param {RheonError} error */
   handleError(error) {
-    this.#publisher?.handleError(error);
+    const answered = this.#publisher?.handleError(error);
+    if (!answered && error.retryable) this.#later(); // what was published is lost: its media node is gone
   }
 
   /** @returns {Promise<import("./stats.js").MediaStats | null>} */
