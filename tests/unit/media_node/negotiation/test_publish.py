@@ -1,5 +1,6 @@
 """The first offer of a publisher and its answer."""
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -24,7 +25,7 @@ from rheon_media_node.sdp import (
     SessionDescription,
     Setup,
 )
-from tests.support.session_descriptions import captured_offer
+from tests.support.session_descriptions import captured_offer, damaged
 from tests.unit.media_node.negotiation.peer import LOCAL, edit_section, edited, publish
 
 RTP_CLIENTS = ("aiortc", "chrome", "firefox", "pion", "safari", "wrtc")
@@ -354,3 +355,20 @@ def test_an_offer_without_any_one_of_its_lines_is_answered_or_refused(name: str)
             publish("\r\n".join(lines[:index] + lines[index + 1 :]))
         except NegotiationError as error:
             assert str(error)  # noqa: PT017  any other exception fails the test
+
+
+@pytest.mark.parametrize("name", RTP_CLIENTS)
+def test_a_damaged_offer_is_answered_or_refused(name: str) -> None:
+    randomness = random.Random(name)
+    first = publish(captured_offer(name))
+    for _ in range(150):
+        offer = damaged(captured_offer(name), randomness)
+        for previous in (None, first):
+            try:
+                negotiation = publish(offer, previous)
+            except NegotiationError:
+                continue
+            again = read_description(negotiation.answer_text)
+            assert [section.rejected for section in again.media] == [
+                section.rejected for section in negotiation.answer.media
+            ]

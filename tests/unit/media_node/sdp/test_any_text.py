@@ -13,15 +13,9 @@ from rheon_media_node.sdp import (
     parse_session_description,
     write_session_description,
 )
-from tests.support.session_descriptions import NAMES, captured_offer
+from tests.support.session_descriptions import NAMES, WORDS, captured_offer, damaged
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
-VOCABULARY = """
-    a v m o b c = : / ; , ~ * - 0 1 96 97 4294967295 99999 mid rid rtpmap fmtp rtcp-fb extmap ssrc ssrc-group simulcast
-    send recv sendonly group BUNDLE candidate typ host udp fingerprint sha-256 AA:BB setup active msid audio video
-    application UDP/TLS/RTP/SAVPF opus/48000/2 rtx/90000 apt= FID SIM nack pli ice-ufrag ice-pwd ice-options sctp-port
-"""
-WORDS = [*VOCABULARY.split(), " ", "\t", "\u00a0", "\u2028", "\x85", "\x0b", "\u0663"]
 
 
 def check(text: str) -> None:
@@ -59,30 +53,9 @@ def test_attributes_of_familiar_words(attributes: list[tuple[str, str]]) -> None
 @pytest.mark.parametrize("name", NAMES)
 def test_damaged_offers(name: str) -> None:
     text = captured_offer(name)
-    lines = text.split("\r\n")
     randomness = random.Random(name)
     for _ in range(150):
-        damaged = list(lines)
-        for _ in range(randomness.randint(1, 4)):
-            place = randomness.randrange(len(damaged))
-            line = damaged[place]
-            cut = randomness.randint(0, len(line))
-            match randomness.randrange(6):
-                case 0:
-                    damaged[place] = line[:cut]
-                case 1:
-                    damaged[place] = line[:cut] + randomness.choice(WORDS) + line[cut:]
-                case 2:
-                    damaged[place] = line[:cut] + chr(randomness.randrange(0xD800)) + line[cut + 1 :]
-                case 3:
-                    damaged.insert(place, randomness.choice(lines))
-                case 4:
-                    del damaged[place]
-                    damaged.append("")
-                case _:
-                    other = randomness.randrange(len(damaged))
-                    damaged[place], damaged[other] = damaged[other], line
-        check("\r\n".join(damaged))
+        check(damaged(text, randomness))
 
 
 @pytest.mark.parametrize(
