@@ -13,6 +13,8 @@ from rheon_engine.types import (
     WorkerStats,
 )
 
+__all__ = ["WorkerPool"]
+
 @final
 class WorkerPool:
     """Worker threads, their sockets and queues. Methods are thread-safe and never wait for a worker, but `close`."""

@@ -156,6 +156,10 @@ class TransportStats:
     bytes_sent: int
     round_trip_time_us: int
     tuples: int
+    feedback_received: int
+    """Packets the peer told us it received, by transport-cc feedback."""
+    feedback_lost: int
+    """Packets the peer told us it lost, by transport-cc feedback."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,15 @@ pub fn write(address: SocketAddr, storage: &mut libc::sockaddr_storage) -> libc:
             let raw = libc::sockaddr_in {
                 sin_family: libc::AF_INET as libc::sa_family_t,
                 sin_port: v4.port().to_be(),
-                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
+                sin_addr: libc::in_addr {
+                    s_addr: u32::from_ne_bytes(v4.ip().octets()),
+                },
                 sin_zero: [0; 8],
             };
             // SAFETY: sockaddr_storage is larger than and aligned for every socket address type.
-            unsafe { std::ptr::from_mut(storage).cast::<libc::sockaddr_in>().write(raw) };
+            unsafe {
+                std::ptr::from_mut(storage).cast::<libc::sockaddr_in>().write(raw);
+            }
             mem::size_of::<libc::sockaddr_in>() as libc::socklen_t
         }
         SocketAddr::V6(v6) => {
@@ -22,11 +26,17 @@ pub fn write(address: SocketAddr, storage: &mut libc::sockaddr_storage) -> libc:
                 sin6_family: libc::AF_INET6 as libc::sa_family_t,
                 sin6_port: v6.port().to_be(),
                 sin6_flowinfo: v6.flowinfo(),
-                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                sin6_addr: libc::in6_addr {
+                    s6_addr: v6.ip().octets(),
+                },
                 sin6_scope_id: v6.scope_id(),
             };
             // SAFETY: as above.
-            unsafe { std::ptr::from_mut(storage).cast::<libc::sockaddr_in6>().write(raw) };
+            unsafe {
+                std::ptr::from_mut(storage)
+                    .cast::<libc::sockaddr_in6>()
+                    .write(raw);
+            }
             mem::size_of::<libc::sockaddr_in6>() as libc::socklen_t
         }
     }
@@ -46,7 +56,12 @@ pub fn read(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
             let raw = unsafe { std::ptr::from_ref(storage).cast::<libc::sockaddr_in6>().read() };
             let ip = Ipv6Addr::from(raw.sin6_addr.s6_addr);
             // The flow label varies by packet and is no part of who sent it.
-            Some(SocketAddr::V6(SocketAddrV6::new(ip, u16::from_be(raw.sin6_port), 0, raw.sin6_scope_id)))
+            Some(SocketAddr::V6(SocketAddrV6::new(
+                ip,
+                u16::from_be(raw.sin6_port),
+                0,
+                raw.sin6_scope_id,
+            )))
         }
         _ => None,
     }

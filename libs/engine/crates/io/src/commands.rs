@@ -30,7 +30,10 @@ struct State<C> {
 
 impl<C> CommandQueue<C> {
     pub fn new() -> Self {
-        Self(Mutex::new(State { waiting: VecDeque::new(), closed: false }))
+        Self(Mutex::new(State {
+            waiting: VecDeque::new(),
+            closed: false,
+        }))
     }
 
     /// Queue a command. `release`: it frees something and is taken even when the queue is full.

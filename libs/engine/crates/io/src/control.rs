@@ -40,7 +40,9 @@ impl Control {
                 IpAddr::V4(ip) => {
                     let info = libc::in_pktinfo {
                         ipi_ifindex: 0,
-                        ipi_spec_dst: libc::in_addr { s_addr: u32::from_ne_bytes(ip.octets()) },
+                        ipi_spec_dst: libc::in_addr {
+                            s_addr: u32::from_ne_bytes(ip.octets()),
+                        },
                         ipi_addr: libc::in_addr { s_addr: 0 },
                     };
                     self.put(used, libc::IPPROTO_IP, libc::IP_PKTINFO, info)
@@ -69,14 +71,19 @@ impl Control {
         // SAFETY: the CMSG macros only compute lengths here.
         let (length, space) = unsafe { (libc::CMSG_LEN(size), libc::CMSG_SPACE(size)) };
         let data = length as usize - mem::size_of::<T>();
-        assert!(offset + space as usize <= CAPACITY, "control messages outgrow their buffer");
-        let header =
-            libc::cmsghdr { cmsg_len: length as usize, cmsg_level: level, cmsg_type: kind };
-        // SAFETY: `offset + space` is within the buffer (asserted); cmsghdr's alignment is that of the buffer and of
-        // every CMSG_SPACE, and the value is written unaligned.
+        assert!(
+            offset + space as usize <= CAPACITY,
+            "control messages outgrow their buffer"
+        );
+        let header = libc::cmsghdr {
+            cmsg_len: length as usize,
+            cmsg_level: level,
+            cmsg_type: kind,
+        };
+        // SAFETY: `offset + space` is within the buffer (asserted), and both are written unaligned.
         unsafe {
             let at = self.bytes.as_mut_ptr().add(offset);
-            at.cast::<libc::cmsghdr>().write(header);
+            at.cast::<libc::cmsghdr>().write_unaligned(header);
             at.add(data).cast::<T>().write_unaligned(value);
         }
         space as usize

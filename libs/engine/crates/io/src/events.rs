@@ -1,4 +1,4 @@
-//! The bounded queue of events out of the workers, and the signal that announces them.
+//! The bounded queue of events and answers out of the workers, and the signal that announces them.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,8 +14,7 @@ pub enum Importance {
     Repeated,
     /// News: taken while fewer than [`CAPACITY`] events wait.
     News,
-    /// The end of something, or an answer that was asked for: always taken. There is at most one for each thing that can
-    /// end and each question, which bounds them.
+    /// The end of something: always taken. There is at most one for each thing that can end, which bounds them.
     Final,
 }
 
@@ -25,24 +24,33 @@ pub const CAPACITY: usize = 16_384;
 /// Events that may wait for a repeated one to be taken: a flood of DTLS leaves room for everything else.
 pub const REPEATED_CAPACITY: usize = 4096;
 
-/// Events waiting to be taken by the control thread.
+/// Events, and answers to what was asked, waiting to be taken by the control thread.
 #[derive(Debug)]
-pub struct EventQueue<E> {
-    waiting: Mutex<State<E>>,
+pub struct EventQueue<E, A> {
+    waiting: Mutex<State<E, A>>,
     signal: Signal,
 }
 
 #[derive(Debug)]
-struct State<E> {
+struct State<E, A> {
     waiting: VecDeque<E>,
     lost: u64,
+    /// At most one for each question asked and each worker.
+    answers: Vec<A>,
 }
 
-impl<E> EventQueue<E> {
+impl<E, A> EventQueue<E, A> {
     /// An empty queue. Fails only without descriptors.
     pub fn new() -> io::Result<Self> {
-        let state = State { waiting: VecDeque::new(), lost: 0 };
-        Ok(Self { waiting: Mutex::new(state), signal: Signal::new()? })
+        let state = State {
+            waiting: VecDeque::new(),
+            lost: 0,
+            answers: Vec::new(),
+        };
+        Ok(Self {
+            waiting: Mutex::new(state),
+            signal: Signal::new()?,
+        })
     }
 
     /// Queue events (a worker does so once per turn of its loop) and signal. Empties `events`.
@@ -75,18 +83,29 @@ impl<E> EventQueue<E> {
         (taken, std::mem::take(&mut state.lost))
     }
 
+    /// Queue the answer to a question and signal.
+    pub fn answer(&self, answer: A) {
+        self.lock().answers.push(answer);
+        self.signal.set();
+    }
+
+    /// All answers given since the last call.
+    pub fn take_answers(&self) -> Vec<A> {
+        std::mem::take(&mut self.lock().answers)
+    }
+
     /// Make the signal unreadable; to be followed by taking all there is.
     pub fn clear_signal(&self) {
         self.signal.clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<E>> {
+    fn lock(&self) -> MutexGuard<'_, State<E, A>> {
         // No code that can panic runs under the lock.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<E> AsRawFd for EventQueue<E> {
+impl<E, A> AsRawFd for EventQueue<E, A> {
     fn as_raw_fd(&self) -> RawFd {
         self.signal.as_raw_fd()
     }
@@ -98,8 +117,10 @@ mod tests {
 
     #[test]
     fn a_flood_of_dtls_leaves_room_for_news_and_ends() {
-        let queue = EventQueue::new().expect("eventfd");
-        let mut events: Vec<_> = (0..REPEATED_CAPACITY + 5).map(|n| (n, Importance::Repeated)).collect();
+        let queue = EventQueue::<usize, ()>::new().expect("eventfd");
+        let mut events: Vec<_> = (0..REPEATED_CAPACITY + 5)
+            .map(|n| (n, Importance::Repeated))
+            .collect();
         queue.push_all(&mut events);
         let mut news: Vec<_> = (0..CAPACITY).map(|n| (n, Importance::News)).collect();
         queue.push_all(&mut news);

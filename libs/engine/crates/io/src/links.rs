@@ -27,7 +27,12 @@ pub struct Incoming<M>(Consumer<M>);
 /// A queue to the worker that waits on `signal`.
 pub fn link<M>(signal: Arc<Signal>) -> (Outgoing<M>, Incoming<M>) {
     let (producer, consumer) = RingBuffer::new(CAPACITY);
-    let outgoing = Outgoing { ring: producer, waiting: VecDeque::new(), signal, written: false };
+    let outgoing = Outgoing {
+        ring: producer,
+        waiting: VecDeque::new(),
+        signal,
+        written: false,
+    };
     (outgoing, Incoming(consumer))
 }
 
@@ -93,7 +98,10 @@ mod tests {
         assert!(outgoing.finish());
         assert_eq!(incoming.pop(), Some(0));
         assert_eq!(incoming.pop(), Some(1));
-        assert!(outgoing.push(2_000_001, true), "there is room again, behind what waited");
+        assert!(
+            outgoing.push(2_000_001, true),
+            "there is room again, behind what waited"
+        );
         assert!(!outgoing.finish());
         let rest: Vec<_> = std::iter::from_fn(|| incoming.pop()).collect();
         assert_eq!(rest.len(), CAPACITY);

@@ -42,7 +42,10 @@ impl ReceiveBatch {
         let mut controls = vec![Control::EMPTY; BATCH];
         let mut vectors: Vec<libc::iovec> = buffers
             .chunks_exact_mut(BUFFER)
-            .map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: BUFFER })
+            .map(|buffer| libc::iovec {
+                iov_base: buffer.as_mut_ptr().cast(),
+                iov_len: BUFFER,
+            })
             .collect();
         let headers = (0..BATCH)
             .map(|index| {
@@ -55,7 +58,13 @@ impl ReceiveBatch {
                 header
             })
             .collect();
-        Self { buffers, names, controls, vectors, headers }
+        Self {
+            buffers,
+            names,
+            controls,
+            vectors,
+            headers,
+        }
     }
 
     /// Take what the socket has, up to [`BATCH`] messages; how many there were (fewer than that: it is drained).
@@ -76,8 +85,8 @@ impl ReceiveBatch {
                 std::ptr::null_mut(),
             )
         };
-        if count >= 0 {
-            return Ok(count as usize);
+        if let Ok(count) = usize::try_from(count) {
+            return Ok(count);
         }
         let error = io::Error::last_os_error();
         match error.kind() {
@@ -89,9 +98,14 @@ impl ReceiveBatch {
     /// Call `each` with the datagrams of message `index`, which the last [`Self::receive`] from `socket` filled.
     pub fn datagrams(&mut self, index: usize, socket: &Socket, mut each: impl FnMut(Arrived<'_>)) {
         let header = &self.headers[index];
-        let Some(remote) = address::read(&self.names[index]) else { return };
+        let Some(remote) = address::read(&self.names[index]) else {
+            return;
+        };
         let received = Control::read(&header.msg_hdr);
-        let local = SocketAddr::new(received.local.unwrap_or(socket.local().ip()), socket.local().port());
+        let local = SocketAddr::new(
+            received.local.unwrap_or(socket.local().ip()),
+            socket.local().port(),
+        );
         let start = index * BUFFER;
         let length = (header.msg_len as usize).min(BUFFER);
         let bytes = &mut self.buffers[start..start + length];

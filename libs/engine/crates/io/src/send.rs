@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::AddAssign;
 use std::os::fd::AsRawFd;
 
 use crate::address;
@@ -53,7 +54,12 @@ impl Message {
         (0..count).map(move |index| {
             let start = index * step;
             let length = step.min(self.length - start);
-            Message { offset: self.offset + start, length, segment: segment.min(length), ..self }
+            Message {
+                offset: self.offset + start,
+                length,
+                segment: segment.min(length),
+                ..self
+            }
         })
     }
 }
@@ -73,6 +79,16 @@ pub struct SendCounters {
     pub refused: u64,
 }
 
+impl AddAssign for SendCounters {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.buffer_full += other.buffer_full;
+        self.refused += other.refused;
+    }
+}
+
 /// The system call, so that tests can play kernels that refuse.
 trait Kernel {
     /// Send the first messages; how many were taken. An error is about the first.
@@ -85,9 +101,14 @@ impl Kernel for Descriptor {
     fn send(&mut self, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
         // SAFETY: every header points at a name, a vector into the arena and a control buffer that outlive the call.
         let count = unsafe {
-            libc::sendmmsg(self.0, headers.as_mut_ptr(), headers.len() as libc::c_uint, libc::MSG_DONTWAIT)
+            libc::sendmmsg(
+                self.0,
+                headers.as_mut_ptr(),
+                headers.len() as libc::c_uint,
+                libc::MSG_DONTWAIT,
+            )
         };
-        if count < 0 { Err(io::Error::last_os_error()) } else { Ok(count as usize) }
+        usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
 }
 
@@ -95,7 +116,7 @@ impl Kernel for Descriptor {
 struct Vectors {
     names: Vec<libc::sockaddr_storage>,
     controls: Vec<Control>,
-    vectors: Vec<libc::iovec>,
+    pieces: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
 }
 
@@ -104,7 +125,13 @@ impl Vectors {
         Self {
             names: vec![address::empty(); BATCH],
             controls: vec![Control::EMPTY; BATCH],
-            vectors: vec![libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH],
+            pieces: vec![
+                libc::iovec {
+                    iov_base: std::ptr::null_mut(),
+                    iov_len: 0
+                };
+                BATCH
+            ],
             // SAFETY: a plain C structure for which all zeroes is a valid value.
             headers: vec![unsafe { std::mem::zeroed() }; BATCH],
         }
@@ -115,14 +142,18 @@ impl Vectors {
         let count = messages.len().min(BATCH);
         for (index, message) in messages.iter().take(count).enumerate() {
             let bytes = &arena[message.offset..message.offset + message.length];
-            self.vectors[index] =
-                libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+            self.pieces[index] = libc::iovec {
+                iov_base: bytes.as_ptr().cast_mut().cast(),
+                iov_len: bytes.len(),
+            };
             let header = &mut self.headers[index].msg_hdr;
             header.msg_namelen = address::write(message.remote, &mut self.names[index]);
             header.msg_name = (&raw mut self.names[index]).cast();
-            header.msg_iov = &raw mut self.vectors[index];
+            header.msg_iov = &raw mut self.pieces[index];
             header.msg_iovlen = 1;
-            let segment = message.is_run().then(|| u16::try_from(message.segment).unwrap_or(u16::MAX));
+            let segment = message
+                .is_run()
+                .then(|| u16::try_from(message.segment).unwrap_or(u16::MAX));
             self.controls[index].write(header, message.source, segment);
         }
         &mut self.headers[..count]
@@ -162,8 +193,11 @@ impl Sender {
 
     /// Queue a message for the next [`Self::flush`].
     pub fn push(&mut self, message: Message) {
-        let segments =
-            if self.segmentation && !self.refusing.contains(&message.remote) { SEGMENTS } else { 1 };
+        let segments = if self.segmentation && !self.refusing.contains(&message.remote) {
+            SEGMENTS
+        } else {
+            1
+        };
         self.queue.extend(message.split(segments));
     }
 
@@ -239,13 +273,20 @@ mod tests {
 
     impl Kernel for Scripted {
         fn send(&mut self, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
-            let answer = if self.script.is_empty() { Ok(headers.len()) } else { self.script.remove(0) };
+            let answer = if self.script.is_empty() {
+                Ok(headers.len())
+            } else {
+                self.script.remove(0)
+            };
             let count = answer.map_err(io::Error::from_raw_os_error)?.min(headers.len());
             for header in &headers[..count] {
                 // SAFETY: the headers under test point at storage and vectors that are alive.
                 let (name, vector) = unsafe {
                     let header = &header.msg_hdr;
-                    (&*header.msg_name.cast::<libc::sockaddr_storage>(), &*header.msg_iov)
+                    (
+                        &*header.msg_name.cast::<libc::sockaddr_storage>(),
+                        &*header.msg_iov,
+                    )
                 };
                 let port = address::read(name).expect("an address").port();
                 let room = header.msg_hdr.msg_controllen;
@@ -268,11 +309,14 @@ mod tests {
 
     fn flush(script: Vec<Result<usize, i32>>, messages: &[Message]) -> (Sender, Vec<(u16, usize, bool)>) {
         let mut sender = Sender::new(Segmentation::Auto);
-        let mut kernel = Scripted { script, taken: Vec::new() };
+        let mut kernel = Scripted {
+            script,
+            taken: Vec::new(),
+        };
         for &message in messages {
             sender.push(message);
         }
-        sender.flush_to(&[0; 100_000], &mut kernel);
+        sender.flush_to(&vec![0; 100_000], &mut kernel);
         (sender, kernel.taken)
     }
 
@@ -280,14 +324,25 @@ mod tests {
     fn runs_and_singles_share_a_call() {
         let (sender, taken) = flush(vec![], &[run(1, 250, 100), run(2, 80, 80)]);
         assert_eq!(taken, [(1, 250, true), (2, 80, false)]);
-        let expected = SendCounters { calls: 1, packets: 4, bytes: 330, ..SendCounters::default() };
+        let expected = SendCounters {
+            calls: 1,
+            packets: 4,
+            bytes: 330,
+            ..SendCounters::default()
+        };
         assert_eq!(sender.counters(), expected);
     }
 
     #[test]
     fn a_partial_send_goes_on_where_it_stopped() {
-        let (sender, taken) = flush(vec![Ok(1), Ok(1)], &[run(1, 10, 10), run(2, 10, 10), run(3, 10, 10)]);
-        assert_eq!(taken.iter().map(|message| message.0).collect::<Vec<_>>(), [1, 2, 3]);
+        let (sender, taken) = flush(
+            vec![Ok(1), Ok(1)],
+            &[run(1, 10, 10), run(2, 10, 10), run(3, 10, 10)],
+        );
+        assert_eq!(
+            taken.iter().map(|message| message.0).collect::<Vec<_>>(),
+            [1, 2, 3]
+        );
         assert_eq!(sender.counters().calls, 3);
     }
 
@@ -296,14 +351,27 @@ mod tests {
         let messages = [run(1, 250, 100), run(2, 200, 100), run(1, 200, 100)];
         for errno in [libc::EINVAL, libc::EMSGSIZE] {
             let (mut sender, taken) = flush(vec![Err(errno)], &messages);
-            let singles =
-                [(1, 100, false), (1, 100, false), (1, 50, false), (2, 200, true), (1, 100, false), (1, 100, false)];
+            let singles = [
+                (1, 100, false),
+                (1, 100, false),
+                (1, 50, false),
+                (2, 200, true),
+                (1, 100, false),
+                (1, 100, false),
+            ];
             assert_eq!(taken, singles);
             assert!(sender.segmentation());
             assert_eq!(sender.counters().packets, 7);
             sender.push(run(1, 200, 100));
             sender.push(run(3, 200, 100));
-            assert_eq!(sender.queue.iter().map(|message| message.length).collect::<Vec<_>>(), [100, 100, 200]);
+            assert_eq!(
+                sender
+                    .queue
+                    .iter()
+                    .map(|message| message.length)
+                    .collect::<Vec<_>>(),
+                [100, 100, 200]
+            );
         }
     }
 
@@ -319,7 +387,10 @@ mod tests {
 
     #[test]
     fn a_full_buffer_drops_the_rest() {
-        let (sender, taken) = flush(vec![Ok(1), Err(libc::EAGAIN)], &[run(1, 10, 10), run(2, 250, 100)]);
+        let (sender, taken) = flush(
+            vec![Ok(1), Err(libc::EAGAIN)],
+            &[run(1, 10, 10), run(2, 250, 100)],
+        );
         assert_eq!(taken.len(), 1);
         assert_eq!(sender.counters().buffer_full, 3);
         assert!(sender.queue.is_empty());
@@ -335,6 +406,14 @@ mod tests {
     #[test]
     fn long_runs_are_split_at_the_kernels_limits() {
         let (_, taken) = flush(vec![], &[run(1, 70 * 100, 100), run(2, 60 * 1200, 1200)]);
-        assert_eq!(taken, [(1, 6400, true), (1, 600, true), (2, 64_800, true), (2, 7200, true)]);
+        assert_eq!(
+            taken,
+            [
+                (1, 6400, true),
+                (1, 600, true),
+                (2, 64_800, true),
+                (2, 7200, true)
+            ]
+        );
     }
 }

@@ -55,10 +55,18 @@ impl Epoll {
 
     /// Report `fd` as `token` whenever it is readable.
     pub fn add(&self, fd: &impl AsRawFd, token: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: token };
+        let mut event = libc::epoll_event {
+            events: libc::EPOLLIN as u32,
+            u64: token,
+        };
         // SAFETY: the event outlives the call; the kernel copies it.
         check(unsafe {
-            libc::epoll_ctl(self.0.as_raw_fd(), libc::EPOLL_CTL_ADD, fd.as_raw_fd(), &raw mut event)
+            libc::epoll_ctl(
+                self.0.as_raw_fd(),
+                libc::EPOLL_CTL_ADD,
+                fd.as_raw_fd(),
+                &raw mut event,
+            )
         })?;
         Ok(())
     }
@@ -80,24 +88,32 @@ impl Epoll {
                 libc::SYS_epoll_pwait2,
                 self.0.as_raw_fd(),
                 events.as_mut_ptr(),
-                READY_AT_ONCE as libc::c_int,
+                events.len(),
                 limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref),
                 std::ptr::null::<libc::sigset_t>(),
                 0_usize,
             )
         };
-        if count < 0 {
+        let Ok(count) = usize::try_from(count) else {
             let error = io::Error::last_os_error();
-            return if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) };
-        }
-        ready.extend(events.iter().take(count as usize).map(|event| event.u64));
+            return if error.kind() == io::ErrorKind::Interrupted {
+                Ok(())
+            } else {
+                Err(error)
+            };
+        };
+        ready.extend(events.iter().take(count).map(|event| event.u64));
         Ok(())
     }
 }
 
 /// The result of a system call: -1 becomes the thread's error.
 pub fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +132,9 @@ mod tests {
         epoll.wait(None, &mut ready).expect("wait");
         assert_eq!(ready, [7]);
         signal.clear();
-        epoll.wait(Some(Duration::from_micros(100)), &mut ready).expect("wait");
+        epoll
+            .wait(Some(Duration::from_micros(100)), &mut ready)
+            .expect("wait");
         assert!(ready.is_empty());
     }
 }

@@ -23,18 +23,21 @@ pub enum Segmentation {
     Fail,
 }
 
-/// A bound UDP socket and what it was found able to do.
+/// A bound UDP socket.
 #[derive(Debug)]
 pub struct Socket {
     inner: UdpSocket,
     local: SocketAddr,
-    coalesces: bool,
 }
 
 impl Socket {
     /// Bind `address` with every option the engine wants. IPv6 sockets carry IPv6 only.
     pub fn bind(address: SocketAddr, segmentation: Segmentation) -> io::Result<Self> {
-        let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+        let family = if address.is_ipv4() {
+            libc::AF_INET
+        } else {
+            libc::AF_INET6
+        };
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: no pointers; the result is checked before it is owned.
         let raw = check(unsafe { libc::socket(family, kind, 0) })?;
@@ -57,8 +60,8 @@ impl Socket {
                 set(raw, libc::SOL_UDP, UDP_NO_CHECK6_RX, 1)?;
             }
         }
-        // Absent before Linux 5.0: then every datagram comes by itself.
-        let coalesces = set(raw, libc::SOL_UDP, libc::UDP_GRO, 1).is_ok();
+        // A sender's run may come in one piece. Absent before Linux 5.0: then every datagram comes by itself.
+        let _ = set(raw, libc::SOL_UDP, libc::UDP_GRO, 1);
 
         let mut storage = address::empty();
         let length = address::write(address, &mut storage);
@@ -66,17 +69,12 @@ impl Socket {
         check(unsafe { libc::bind(raw, (&raw const storage).cast(), length) })?;
         let inner = UdpSocket::from(fd);
         let local = inner.local_addr()?;
-        Ok(Self { inner, local, coalesces })
+        Ok(Self { inner, local })
     }
 
     /// The address it is bound to, with the port the system chose if it was asked to.
     pub fn local(&self) -> SocketAddr {
         self.local
-    }
-
-    /// Whether the kernel may hand over several datagrams of one sender as one.
-    pub fn coalesces(&self) -> bool {
-        self.coalesces
     }
 
     /// Whether a datagram with this source address leaves through this socket.
@@ -118,15 +116,21 @@ pub fn bind_block(
     segmentation: Segmentation,
 ) -> io::Result<Vec<Vec<Socket>>> {
     if port == 0 {
-        return (0..workers).map(|_| bind_anywhere(addresses, segmentation)).collect();
+        return (0..workers)
+            .map(|_| bind_anywhere(addresses, segmentation))
+            .collect();
     }
     let mut first = port;
     loop {
         let last = first.checked_add(workers - 1).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::AddrInUse, format!("no free block of {workers} ports from {port} on"))
+            io::Error::new(
+                io::ErrorKind::AddrInUse,
+                format!("no free block of {workers} ports from {port} on"),
+            )
         })?;
-        let block: io::Result<Vec<Vec<Socket>>> =
-            (first..=last).map(|port| bind_all(addresses, port, segmentation)).collect();
+        let block: io::Result<Vec<Vec<Socket>>> = (first..=last)
+            .map(|port| bind_all(addresses, port, segmentation))
+            .collect();
         match block {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 first = last.checked_add(1).ok_or(error)?;
@@ -137,14 +141,19 @@ pub fn bind_block(
 }
 
 fn bind_all(addresses: &[IpAddr], port: u16, segmentation: Segmentation) -> io::Result<Vec<Socket>> {
-    addresses.iter().map(|&ip| Socket::bind(SocketAddr::new(ip, port), segmentation)).collect()
+    addresses
+        .iter()
+        .map(|&ip| Socket::bind(SocketAddr::new(ip, port), segmentation))
+        .collect()
 }
 
 /// How often to try again when the port the system chose for one address is busy on another.
 const PORT_ATTEMPTS: usize = 16;
 
 fn bind_anywhere(addresses: &[IpAddr], segmentation: Segmentation) -> io::Result<Vec<Socket>> {
-    let Some((&first, others)) = addresses.split_first() else { return Ok(Vec::new()) };
+    let Some((&first, others)) = addresses.split_first() else {
+        return Ok(Vec::new());
+    };
     let mut attempt = 0;
     loop {
         attempt += 1;
