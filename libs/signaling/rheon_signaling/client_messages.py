@@ -122,5 +122,21 @@ class RelayIceCandidate(RelayMessage, frozen=True, kw_only=True, tag="ice-candid
     sdp_m_line_index: int | UnsetType | None = UNSET
 
 
-CANDIDATE_MESSAGES = (PublishIceCandidate, SubscribeIceCandidate, RelayIceCandidate)
-"""Messages that do not count towards the message rate: clients send them in bursts they cannot control."""
+AnyClientMessage = (
+    Auth
+    | Ping
+    | JoinRoom
+    | LeaveRoom
+    | PublishOffer
+    | PublishIceCandidate
+    | Unpublish
+    | SubscribeRequest
+    | SubscribeAnswer
+    | SubscribeIceCandidate
+    | Unsubscribe
+    | RestartIce
+    | SetPreferredLayer
+    | RelayOffer
+    | RelayAnswer
+    | RelayIceCandidate
+)

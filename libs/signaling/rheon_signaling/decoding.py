@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from rheon_signaling import client_messages as messages
 from rheon_signaling.candidates import read_candidate
-from rheon_signaling.client_messages import ClientMessage
+from rheon_signaling.client_messages import AnyClientMessage, ClientMessage
 from rheon_signaling.errors import ErrorCode, ProtocolError, authentication_failed, invalid_json
 from rheon_signaling.limits import (
     MAX_ID,
@@ -27,26 +27,8 @@ from rheon_signaling.limits import (
 )
 from rheon_signaling.strict_json import read_object
 
-_MESSAGES: Final[dict[str, type[ClientMessage]]] = {
-    str(message.__struct_config__.tag): message
-    for message in (
-        messages.Auth,
-        messages.Ping,
-        messages.JoinRoom,
-        messages.LeaveRoom,
-        messages.PublishOffer,
-        messages.PublishIceCandidate,
-        messages.Unpublish,
-        messages.SubscribeRequest,
-        messages.SubscribeAnswer,
-        messages.SubscribeIceCandidate,
-        messages.Unsubscribe,
-        messages.RestartIce,
-        messages.SetPreferredLayer,
-        messages.RelayOffer,
-        messages.RelayAnswer,
-        messages.RelayIceCandidate,
-    )
+_MESSAGES: Final[dict[str, type[AnyClientMessage]]] = {
+    str(message.__struct_config__.tag): message for message in get_args(AnyClientMessage)
 }
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -60,7 +42,7 @@ def _malformed(reason: str) -> ProtocolError:
     return ProtocolError(ErrorCode.MALFORMED, invalid_json(reason))
 
 
-def decode_first(frame: bytes) -> ClientMessage:
+def decode_first(frame: bytes) -> messages.Auth:
     """Decode the first message of a connection, which must be `auth`; `{"token": …}` alone is taken for one.
 
     Raises ProtocolError: UNAUTHENTICATED when it is another message, MALFORMED or TOO_LARGE as `decode` does.
@@ -77,7 +59,7 @@ def decode_first(frame: bytes) -> ClientMessage:
     return message
 
 
-def decode(frame: bytes) -> ClientMessage:
+def decode(frame: bytes) -> AnyClientMessage:
     """Decode one message of an authenticated client.
 
     Raises ProtocolError: TOO_LARGE for frames and descriptions over their limit, MALFORMED for everything else, with
@@ -91,7 +73,7 @@ def type_of(message: ClientMessage) -> str:
     return str(message.__struct_config__.tag)
 
 
-def _convert(raw: dict[str, object]) -> ClientMessage:
+def _convert(raw: dict[str, object]) -> AnyClientMessage:
     tag = raw.get("type")
     if not isinstance(tag, str):
         raise _malformed("type is missing")
@@ -111,7 +93,7 @@ def _convert(raw: dict[str, object]) -> ClientMessage:
         raise
 
 
-def _read(tag: str, struct: type[ClientMessage], raw: dict[str, object]) -> ClientMessage:
+def _read(tag: str, struct: type[AnyClientMessage], raw: dict[str, object]) -> AnyClientMessage:
     for name in _ID_FIELDS:
         if raw.get(name) is not None:
             raw[name] = _read_id(name, raw[name])
@@ -181,7 +163,7 @@ def _check_description(sdp: str) -> None:
         )
 
 
-def _check(message: ClientMessage) -> None:
+def _check(message: AnyClientMessage) -> None:
     match message:
         case messages.Auth(token=token) if len(token) > MAX_TOKEN_CHARACTERS:
             raise ProtocolError(ErrorCode.UNAUTHENTICATED, authentication_failed("token too long"))
@@ -203,7 +185,7 @@ def _check_room_name(name: str) -> None:
         raise _malformed(f"roomName must be 1 to {MAX_ROOM_NAME_CHARACTERS} characters without control characters")
 
 
-def _expected(struct: type[ClientMessage]) -> str:
+def _expected(struct: type[AnyClientMessage]) -> str:
     """The fields of a message and their types, in the protocol's words."""
     parts = []
     for field in msgspec.structs.fields(struct):

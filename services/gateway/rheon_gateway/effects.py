@@ -1,0 +1,123 @@
+"""What a session asks the outside world to do, and what it is told in return.
+
+A room session is a generator: it yields one effect at a time and is resumed with that effect's outcome, or with a
+ProtocolError thrown in where the effect failed. Nothing here does anything.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from rheon_cluster import Joined, Member
+from rheon_signaling.server_messages import ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message to this session's own client. Outcome: None."""
+
+    message: ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Become a member of the room, or make an implicit membership explicit. Outcome: Joined."""
+
+    explicit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """End the membership and free everything the session has on its node. Outcome: None."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListMembers:
+    """Who is in the room. Outcome: tuple[Member, ...], empty when there is no such room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """From now on tell this member what happens in the room, beginning with what it has not been told yet.
+
+    `users` and `publisher_id` are what it knows already. Outcome: None.
+    """
+
+    users: tuple[Member, ...] | None = None
+    publisher_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Outcome: the SDP answer."""
+
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublish:
+    """Outcome: None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An offer of the node for one subscription."""
+
+    offer: str
+    offer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Outcome: Offer."""
+
+    publisher_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestartIce:
+    """Outcome: Offer."""
+
+    publisher_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Outcome: None."""
+
+    publisher_id: int
+    offer_id: int
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """Outcome: None."""
+
+    publisher_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetLayer:
+    """Outcome: None."""
+
+    publisher_id: int
+    track_id: str
+    spatial: int
+    temporal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Pass a message to one member, or to all others when no target is named. Outcome: None."""
+
+    target_user_id: int | None
+    message: ServerMessage
+
+
+NodeCommand = Publish | Unpublish | Subscribe | RestartIce | Answer | Unsubscribe | SetLayer
+Effect = Send | Join | Leave | ListMembers | Settle | Relay | NodeCommand
+Outcome = Joined | Offer | str | tuple[Member, ...] | None
+
+Steps = Generator[Effect, Any, None]
+"""A conversation with the outside world about one message."""

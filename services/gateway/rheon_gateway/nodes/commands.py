@@ -1,0 +1,88 @@
+"""Session commands to gRPC calls and back."""
+
+from typing import TYPE_CHECKING, assert_never
+
+from rheon.media.v1 import media_pb2
+
+from rheon_cluster import Member
+from rheon_gateway import effects
+from rheon_gateway.effects import NodeCommand, Offer
+
+if TYPE_CHECKING:
+    from rheon.media.v1.media_pb2_grpc import MediaServiceAsyncStub
+
+
+def to_participant(member: Member) -> media_pb2.Participant:
+    """Write a member as the contract does."""
+    return media_pb2.Participant(
+        room=member.room,
+        user_id=member.user_id,
+        session_number=member.session_number,
+        gateway_id=member.gateway_id,
+        username=member.username,
+    )
+
+
+async def execute(
+    stub: "MediaServiceAsyncStub", member: Member, command: NodeCommand, *, request_id: str, deadline: float
+) -> str | Offer | None:
+    """Run one command for a member; the outcome is the one `effects` states for it.
+
+    Raises grpc.aio.AioRpcError.
+    """
+    participant = to_participant(member)
+    match command:
+        case effects.Publish(offer=offer):
+            published = await stub.Publish(
+                media_pb2.PublishRequest(participant=participant, request_id=request_id, offer=offer), timeout=deadline
+            )
+            return published.answer
+        case effects.Unpublish():
+            await stub.Unpublish(
+                media_pb2.UnpublishRequest(participant=participant, request_id=request_id), timeout=deadline
+            )
+        case effects.Subscribe(publisher_id=publisher_id):
+            subscribed = await stub.Subscribe(
+                media_pb2.SubscribeRequest(participant=participant, request_id=request_id, publisher_id=publisher_id),
+                timeout=deadline,
+            )
+            return Offer(subscribed.offer, subscribed.offer_id)
+        case effects.RestartIce(publisher_id=publisher_id):
+            restarted = await stub.RestartSubscriptionIce(
+                media_pb2.RestartSubscriptionIceRequest(
+                    participant=participant, request_id=request_id, publisher_id=publisher_id
+                ),
+                timeout=deadline,
+            )
+            return Offer(restarted.offer, restarted.offer_id)
+        case effects.Answer(publisher_id=publisher_id, offer_id=offer_id, answer=answer):
+            await stub.AnswerSubscription(
+                media_pb2.AnswerSubscriptionRequest(
+                    participant=participant,
+                    request_id=request_id,
+                    publisher_id=publisher_id,
+                    offer_id=offer_id,
+                    answer=answer,
+                ),
+                timeout=deadline,
+            )
+        case effects.Unsubscribe(publisher_id=publisher_id):
+            await stub.Unsubscribe(
+                media_pb2.UnsubscribeRequest(participant=participant, request_id=request_id, publisher_id=publisher_id),
+                timeout=deadline,
+            )
+        case effects.SetLayer():
+            await stub.SetPreferredLayer(
+                media_pb2.SetPreferredLayerRequest(
+                    participant=participant,
+                    request_id=request_id,
+                    publisher_id=command.publisher_id,
+                    track_id=command.track_id,
+                    spatial=command.spatial,
+                    temporal=command.temporal,
+                ),
+                timeout=deadline,
+            )
+        case _:
+            assert_never(command)
+    return None

@@ -1,0 +1,101 @@
+"""What a media node reports, as plain values."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from rheon.media.v1 import media_pb2
+
+from rheon_cluster import NodeId, SessionNumber, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """One user's session in one room, as a node names it."""
+
+    room: str
+    user_id: UserId
+    session_number: SessionNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the node holds for this gateway; `participants` maps each to whether it can be subscribed."""
+
+    participants: dict[Participant, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherReady:
+    """The publisher's keys are installed: it can be subscribed."""
+
+    participant: Participant
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherClosed:
+    """The publish transport failed or was closed by its peer."""
+
+    participant: Participant
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionOffered:
+    """The publisher's tracks changed: the subscriber is offered the connection anew."""
+
+    participant: Participant
+    publisher_id: UserId
+    offer: str
+    offer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionClosed:
+    """A subscribe transport failed or was closed by its peer, or its publisher left."""
+
+    participant: Participant
+    publisher_id: UserId
+
+
+NodeEvent = PublisherReady | PublisherClosed | SubscriptionOffered | SubscriptionClosed
+
+
+class NodeListener(Protocol):
+    """Who is told about nodes. Calls for one node come one after the other."""
+
+    async def node_up(self, node_id: NodeId, address: str, snapshot: Snapshot) -> None:
+        """The node's event stream begins; the snapshot says what it holds."""
+
+    async def node_lost(self, node_id: NodeId) -> None:
+        """The node cannot be reached, or was restarted: what it held is gone."""
+
+    async def node_event(self, node_id: NodeId, event: NodeEvent) -> None:
+        """Something happened to a participant of this gateway."""
+
+
+def participant_of(message: media_pb2.Participant) -> Participant:
+    """Read a participant as the contract writes it."""
+    return Participant(message.room, UserId(message.user_id), SessionNumber(message.session_number))
+
+
+def read_snapshot(message: media_pb2.NodeSnapshot) -> Snapshot:
+    """Read the first message of a stream."""
+    return Snapshot({participant_of(each.participant): each.publishing for each in message.participants})
+
+
+def read_event(message: media_pb2.WatchEventsResponse) -> NodeEvent | None:
+    """Read a later message of a stream; None for what a gateway has no use for."""
+    match message.WhichOneof("event"):
+        case "publisher_ready":
+            return PublisherReady(participant_of(message.publisher_ready.participant))
+        case "publisher_closed":
+            return PublisherClosed(participant_of(message.publisher_closed.participant))
+        case "subscription_offered":
+            offered = message.subscription_offered
+            return SubscriptionOffered(
+                participant_of(offered.participant), UserId(offered.publisher_id), offered.offer, offered.offer_id
+            )
+        case "subscription_closed":
+            closed = message.subscription_closed
+            return SubscriptionClosed(participant_of(closed.participant), UserId(closed.publisher_id))
+        case _:
+            return None

@@ -1,0 +1,183 @@
+"""WebSocket sockets (RFC 6455) on aiohttp: frames in, frames out, liveness, and the end of a connection."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import Final
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from rheon_gateway.connection import ClientConnection
+from rheon_gateway.connection_state import Verify
+from rheon_gateway.hub import Hub
+from rheon_gateway.limits import FIRST_MESSAGE_DEADLINE, PING_INTERVAL, SILENCE
+from rheon_gateway.metrics import SignalingCounters
+from rheon_gateway.outbox import Outbox
+from rheon_signaling import MAX_FRAME_BYTES, CloseCode, ErrorCode, encode
+from rheon_signaling.server_messages import Error
+
+_CLOSE_HANDSHAKE: Final = 1.0
+"""Seconds for the peer to answer a close frame before the connection is cut."""
+_READ_BYTES: Final = 2 * MAX_FRAME_BYTES
+"""What is read at most of one message: somewhat over the limit, so that the sender of a frame that is too large gets
+to read why the connection closes instead of seeing it reset while it still writes."""
+_FRAMES_PER_TURN: Final = 32
+
+
+class _WebSocket(web.WebSocketResponse[bool]):
+    """A WebSocket that says why before it closes on an oversized frame, and closes within a bounded time."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            timeout=_CLOSE_HANDSHAKE,
+            autoping=False,
+            compress=False,
+            max_msg_size=_READ_BYTES,
+            decode_text=False,
+        )
+
+    async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
+        if code == WSCloseCode.MESSAGE_TOO_BIG and not self.closed:
+            error = Error(message="Message too large", code=ErrorCode.TOO_LARGE)
+            await self.send_frame(encode(error), WSMsgType.TEXT)
+        return await super().close(code=code, message=message, drain=drain)
+
+
+class _FrameSocket:
+    """The sending half, as the outbox wants it."""
+
+    def __init__(self, socket: _WebSocket, transport: asyncio.Transport) -> None:
+        self._socket = socket
+        self._transport = transport
+
+    def buffered(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    async def send(self, frame: bytes) -> None:
+        await self._socket.send_frame(frame, WSMsgType.TEXT)
+
+    async def close(self, code: CloseCode) -> None:
+        try:
+            async with asyncio.timeout(2 * _CLOSE_HANDSHAKE):
+                await self._socket.close(code=code, drain=False)
+        except (TimeoutError, ConnectionError):
+            pass
+        finally:
+            # What a peer that does not read has left in the buffer would keep the socket open.
+            if self._transport.get_write_buffer_size():
+                self._transport.abort()
+
+
+class _Silence:
+    """When the peer was last heard. Pure; time the server does not listen is no silence."""
+
+    def __init__(self, now: float) -> None:
+        self._heard = now
+        self._listening = False
+
+    def listening(self, now: float) -> None:
+        self._heard = max(self._heard, now)
+        self._listening = True
+
+    def heard(self, now: float) -> None:
+        self._heard = now
+        self._listening = False
+
+    def too_long(self, now: float) -> bool:
+        return self._listening and now - self._heard >= SILENCE
+
+
+async def _ignore_reset(sending: Awaitable[None]) -> None:
+    """A peer that is gone shows when the next frame is read."""
+    with suppress(ConnectionError):
+        await sending
+
+
+class SocketServer:
+    """Turns upgrade requests into client connections."""
+
+    def __init__(self, hub: Hub, verify: Verify, counters: SignalingCounters) -> None:
+        self._hub = hub
+        self._verify = verify
+        self._counters = counters
+        self._open: set[ClientConnection] = set()
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Serve one WebSocket from its upgrade request to its end."""
+        socket = _WebSocket()
+        await socket.prepare(request)
+        transport = request.transport
+        if transport is None:
+            return socket
+        outbox = Outbox(_FrameSocket(socket, transport))
+        self._counters.connections += 1
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                connection = ClientConnection(self._hub, self._verify, outbox, self._counters, lanes)
+                self._open.add(connection)
+                try:
+                    await self._exchange(socket, outbox, connection)
+                finally:
+                    self._open.discard(connection)
+                    await connection.leave()
+        finally:
+            self._counters.connections -= 1
+            if not transport.is_closing():
+                transport.close()
+        return socket
+
+    def close_all(self, code: CloseCode) -> None:
+        """Begin to close every connection."""
+        for connection in list(self._open):
+            connection.close(code)
+
+    async def _exchange(self, socket: _WebSocket, outbox: Outbox, connection: ClientConnection) -> None:
+        silence = _Silence(time.monotonic())
+        async with asyncio.TaskGroup() as tasks:
+            companions = [
+                tasks.create_task(outbox.run()),
+                tasks.create_task(self._keep_alive(socket, connection, silence)),
+                tasks.create_task(self._expect_first_message(connection)),
+            ]
+            await self._read(socket, connection, silence)
+            if outbox.close_code is not None:
+                await asyncio.wait({companions[0]})
+            for companion in companions:
+                companion.cancel()
+
+    async def _read(self, socket: _WebSocket, connection: ClientConnection, silence: _Silence) -> None:
+        frames = 0
+        while True:
+            silence.listening(time.monotonic())
+            message = await socket.receive()
+            silence.heard(time.monotonic())
+            match message.type:
+                case WSMsgType.TEXT:
+                    await connection.receive(message.data)
+                case WSMsgType.BINARY:
+                    await connection.receive_binary()
+                case WSMsgType.PING:
+                    if connection.allow_control():
+                        await _ignore_reset(socket.pong(message.data))
+                case WSMsgType.PONG:
+                    pass
+                case _:
+                    return
+            frames += 1
+            if frames % _FRAMES_PER_TURN == 0:
+                # Frames already received do not suspend the reader: give way to the other connections.
+                await asyncio.sleep(0)
+
+    async def _keep_alive(self, socket: _WebSocket, connection: ClientConnection, silence: _Silence) -> None:
+        while True:
+            for _ in range(int(PING_INTERVAL)):
+                await asyncio.sleep(1.0)
+                if silence.too_long(time.monotonic()):
+                    connection.close(CloseCode.SILENT)
+                    return
+            await _ignore_reset(socket.ping())
+
+    async def _expect_first_message(self, connection: ClientConnection) -> None:
+        await asyncio.sleep(FIRST_MESSAGE_DEADLINE)
+        await connection.first_message_late()
