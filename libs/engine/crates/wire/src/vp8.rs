@@ -146,6 +146,7 @@ pub fn patch(payload: &mut [u8], picture_id: u16, tl0_pic_idx: u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Random;
 
     fn parse(payload: &[u8]) -> Descriptor {
         Descriptor::parse(payload).expect("parses")
@@ -234,5 +235,38 @@ mod tests {
         let mut none = [0x10, 0x00, 0x01];
         patch(&mut none, 5, 5);
         assert_eq!(none, [0x10, 0x00, 0x01]);
+    }
+
+    #[test]
+    fn mutated_payloads_never_panic() {
+        let mut random = Random(1);
+        let seeds = [
+            &[0x90, 0xf0, 0x81, 0x23, 0x45, 0xa0, 0x00, 1, 2][..],
+            &[0x90, 0xe0, 0x23, 0x45, 0xa0, 0x00],
+            &[0x10, 0],
+        ];
+        for _ in 0..300_000 {
+            let mut payload = seeds[random.below(3)].to_vec();
+            random.mutate(&mut payload);
+            let mut out = Vec::new();
+            let Ok(before) = normalise(&payload, &mut out) else {
+                assert!(out.is_empty());
+                continue;
+            };
+            let after = parse(&out);
+            assert_eq!(
+                out[after.len..],
+                payload[before.len - (out.len() - payload.len())..]
+            );
+            let (picture_id, tl0) = (random.next() as u16 & 0x7fff, random.next() as u8);
+            let len = out.len();
+            patch(&mut out, picture_id, tl0);
+            let patched = Descriptor {
+                picture_id: after.picture_id.map(|_| picture_id),
+                tl0_pic_idx: after.tl0_pic_idx.map(|_| tl0),
+                ..after
+            };
+            assert_eq!((parse(&out), out.len()), (patched, len));
+        }
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::bytes::put;
+use crate::testing::Random;
 
 fn writer() -> HeaderWriter {
     HeaderWriter {
@@ -167,4 +168,35 @@ fn extension_values() {
     assert_eq!(abs_send_time(1_000_000), [0x04, 0, 0]);
     assert_eq!(abs_send_time(64_500_000), [0x02, 0, 0]);
     assert_eq!(abs_send_time(u64::MAX), abs_send_time(u64::MAX % 64_000_000));
+}
+
+#[test]
+fn mutated_packets_never_panic() {
+    let mut random = Random(1);
+    let seeds: [Vec<u8>; 3] = [
+        round_trip(&[]).0,
+        round_trip(&[(1, &[7]), (14, &[9; 16]), (3, b"mid")]).0,
+        round_trip(&[(1, &[7]), (200, &[9; 30]), (3, &[])]).0,
+    ];
+    let (mut parsed, mut extensions) = (0, 0);
+    for _ in 0..300_000 {
+        let mut bytes = seeds[random.below(3)].clone();
+        random.mutate(&mut bytes);
+        let Ok(header) = RtpHeader::parse(&bytes) else {
+            continue;
+        };
+        parsed += 1;
+        extensions += header.extensions(&bytes).count();
+        assert!(header.csrcs(&bytes).count() == usize::from(header.csrc_count));
+        if let Ok(payload) = header.payload(&bytes) {
+            assert!(bytes.get(payload).is_some());
+        }
+        // A header beside other bytes than its own is a caller's mistake, and harmless.
+        let cut = bytes.get(..random.below(bytes.len())).unwrap_or_default();
+        extensions += header.extensions(cut).count() + header.csrcs(cut).count();
+        if let Ok(payload) = header.payload(cut) {
+            assert!(cut.get(payload).is_some());
+        }
+    }
+    assert!(parsed > 100_000 && extensions > 100_000);
 }
