@@ -96,3 +96,7 @@ class InternalError(NodeError):
     """Something in the node itself went wrong; the log says what."""
 
     reason = Reason.INTERNAL
+
+
+class StartError(Exception):
+    """The node could not start; the message says what to change."""
