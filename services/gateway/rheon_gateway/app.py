@@ -1,6 +1,7 @@
 """A running gateway: its parts put together, started and stopped in order."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -109,7 +110,7 @@ async def running_gateway(settings: GatewaySettings, *, cluster: Cluster | None 
 async def _listening(http: HttpServer, host: str, port: int) -> AsyncIterator[int]:
     """Listen, and yield the port; on leaving wait for open requests a little, then cut them."""
     # The keep-alive time is also what a connection has to send its first (or next) request's headers in full.
-    server = web.Server(http.handle, access_log=None, keepalive_timeout=FIRST_MESSAGE_DEADLINE)
+    server = web.Server(http.handle, access_log=None, logger=_silent_logger(), keepalive_timeout=FIRST_MESSAGE_DEADLINE)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_SHUTDOWN)
     await runner.setup()
     try:
@@ -118,3 +119,10 @@ async def _listening(http: HttpServer, host: str, port: int) -> AsyncIterator[in
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
+
+
+def _silent_logger() -> logging.Logger:
+    # The HTTP library's own lines name client addresses; what matters of them is logged by `HttpServer`.
+    logger = logging.Logger("rheon.gateway.aiohttp")
+    logger.addHandler(logging.NullHandler())
+    return logger

@@ -54,11 +54,6 @@ class ClientConnection:
         self._places = asyncio.Semaphore(MAX_PENDING)
         self._gone = False
 
-    @property
-    def authenticated(self) -> bool:
-        """Whether a token was accepted."""
-        return self._state.claims is not None
-
     def send(self, frame: bytes) -> None:
         """Queue a frame for the client."""
         self._outbox.put(frame)
@@ -79,10 +74,6 @@ class ClientConnection:
     def allow_control(self) -> bool:
         """Whether a ping of the client is answered."""
         return self._state.allow_control(self._now())
-
-    async def too_large(self) -> None:
-        """A frame was larger than any the protocol allows."""
-        await self._act(self._state.too_large())
 
     async def first_message_late(self) -> None:
         """The time for the first message is over."""

@@ -109,10 +109,6 @@ class ConnectionState:
         error = ProtocolError(ErrorCode.MALFORMED, errors.invalid_json("binary frames are not accepted"))
         return [] if self.closed else self._note_close(self._limited(failure(error), now))
 
-    def too_large(self) -> list[Action]:
-        """A frame was larger than any the protocol allows."""
-        return [] if self.closed else self._note_close(failure(ProtocolError(ErrorCode.TOO_LARGE, "Message too large")))
-
     def first_message_late(self) -> list[Action]:
         """The time for the first message is over."""
         if self.closed or self.claims is not None:

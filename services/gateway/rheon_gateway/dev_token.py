@@ -15,6 +15,7 @@ LIFETIME: Final = 12 * 3600.0
 
 _MAX_BODY: Final = 4096
 _MAX_NAME: Final = 64
+_DEFAULT_NAME: Final = "guest"
 
 
 class DevTokens:
@@ -26,13 +27,12 @@ class DevTokens:
         self._ids = itertools.count(int(time.time()) % 1_000_000_000 * 1000)
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
-        """Answer a request: `{"name"}` in, `{"token", "userId", "username", "expiresIn"}` out."""
+        """Answer a request: `{"name"}` in (or nothing), `{"token", "userId", "username", "expiresIn"}` out."""
         if request.method != hdrs.METH_POST:
             return _refuse(405, "POST a JSON object with a name")
-        # A JSON body makes browsers ask first (CORS preflight), and nothing here ever grants it: other sites' pages
-        # cannot have tokens.
-        if request.content_type != "application/json" or not _same_origin(request):
-            return _refuse(403, "only the demo page itself, with a JSON body, is given tokens")
+        # Browsers name the origin of every POST: pages of other sites cannot have tokens.
+        if not _same_origin(request):
+            return _refuse(403, "only the demo page itself is given tokens")
         name = _read_name(await request.content.read(_MAX_BODY))
         if name is None:
             return _refuse(400, f"name must be a string of 1 to {_MAX_NAME} characters")
@@ -48,10 +48,12 @@ def _same_origin(request: web.BaseRequest) -> bool:
 
 def _read_name(body: bytes) -> str | None:
     try:
-        content = json.loads(body)
+        content = json.loads(body or b"{}")
     except (ValueError, RecursionError):
         return None
-    name = content.get("name") if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        return None
+    name = content.get("name", content.get("username", _DEFAULT_NAME))
     if not isinstance(name, str) or not 0 < len(name.strip()) <= _MAX_NAME or not name.isprintable():
         return None
     return name.strip()

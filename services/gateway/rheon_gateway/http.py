@@ -60,6 +60,9 @@ class HttpServer:
                 return await self._sockets.serve(request)
             except web.HTTPException:
                 return _text(400, "Not a WebSocket handshake this server understands\n")
+            except Exception:
+                _log.exception("connection failed")
+                raise
         try:
             response = await self._answer(request)
         except Exception:

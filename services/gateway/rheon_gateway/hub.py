@@ -124,10 +124,9 @@ class Hub:
             case effects.Settle(users=users, publisher_id=publisher_id):
                 if not seat.taken:
                     raise SupersededError
-                view = self._rooms[seat.session.room].view
                 publisher = UserId(publisher_id) if publisher_id is not None else None
-                seat.announcer.settle(view, users=users, publisher=publisher)
-                seat.tell(view)
+                seat.announcer.settle(users=users, publisher=publisher)
+                seat.tell(self._rooms[seat.session.room].view)
             case effects.Relay(target_user_id=target, message=message):
                 await self._relay(seat, target, encode(message))
             case _:

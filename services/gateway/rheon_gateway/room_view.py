@@ -56,6 +56,8 @@ class Announcer:
         self._version = 0
         self._settled = False
         self._current = False
+        self._assume_users = False
+        self._assume_publishers: set[UserId] = set()
         self._users: dict[UserId, SessionNumber] = {}
         self._publishers: dict[UserId, SessionNumber] = {}
 
@@ -64,7 +66,7 @@ class Announcer:
         self._version = version
         self._current = False
 
-    def settle(self, view: RoomView, *, users: Iterable[Member] | None = None, publisher: UserId | None = None) -> None:
+    def settle(self, *, users: Iterable[Member] | None = None, publisher: UserId | None = None) -> None:
         """The member has its own answer and may be told about others. It knows `users` and `publisher` already.
 
         A member that did not ask for the list of users is told about later changes of it only.
@@ -72,9 +74,9 @@ class Announcer:
         if users is not None:
             self._users = {user.user_id: user.session_number for user in users}
         elif not self._settled:
-            self._users = {member.user_id: member.session_number for member in view.members.values() if member.explicit}
-        if publisher is not None and (member := view.members.get(publisher)) is not None and member.publishing:
-            self._publishers[publisher] = member.session_number
+            self._assume_users = True
+        if publisher is not None:
+            self._assume_publishers.add(publisher)
         self._settled = True
         self._current = False
 
@@ -85,6 +87,7 @@ class Announcer:
         """
         if not self._settled or view.version < self._version:
             return []
+        self._assume(view)
         users: Iterable[UserId]
         if changed is not None and self._current:
             users = (changed,)
@@ -96,6 +99,16 @@ class Announcer:
             if user_id != self._user_id:
                 messages.extend(self._news_of(user_id, view.members.get(user_id)))
         return messages
+
+    def _assume(self, view: RoomView) -> None:
+        """Take for told what the member knows from elsewhere, now that the view shows it."""
+        if self._assume_users:
+            self._users = {member.user_id: member.session_number for member in view.members.values() if member.explicit}
+            self._assume_users = False
+        for user_id in self._assume_publishers:
+            if (member := view.members.get(user_id)) is not None and member.publishing:
+                self._publishers[user_id] = member.session_number
+        self._assume_publishers.clear()
 
     def _news_of(self, user_id: UserId, member: Member | None) -> list[ServerMessage]:
         joined = member.session_number if member is not None and member.explicit else None

@@ -22,7 +22,9 @@ _CLOSE_HANDSHAKE: Final = 1.0
 _READ_BYTES: Final = 2 * MAX_FRAME_BYTES
 """What is read at most of one message: somewhat over the limit, so that the sender of a frame that is too large gets
 to read why the connection closes instead of seeing it reset while it still writes."""
+_LINGER: Final = 0.5
 _FRAMES_PER_TURN: Final = 32
+_CLOCK_STEP: Final = 0.01
 
 
 class _WebSocket(web.WebSocketResponse[bool]):
@@ -41,6 +43,8 @@ class _WebSocket(web.WebSocketResponse[bool]):
         if code == WSCloseCode.MESSAGE_TOO_BIG and not self.closed:
             error = Error(message="Message too large", code=ErrorCode.TOO_LARGE)
             await self.send_frame(encode(error), WSMsgType.TEXT)
+            # What still arrives is discarded; closing on top of it would reset the connection under the error.
+            await asyncio.sleep(_LINGER)
         return await super().close(code=code, message=message, drain=drain)
 
 
@@ -84,8 +88,9 @@ class _Silence:
         self._heard = now
         self._listening = False
 
-    def too_long(self, now: float) -> bool:
-        return self._listening and now - self._heard >= SILENCE
+    def remaining(self, now: float) -> float:
+        """Seconds until the silence is too long."""
+        return self._heard + SILENCE - now if self._listening else SILENCE
 
 
 async def _ignore_reset(sending: Awaitable[None]) -> None:
@@ -170,13 +175,13 @@ class SocketServer:
                 await asyncio.sleep(0)
 
     async def _keep_alive(self, socket: _WebSocket, connection: ClientConnection, silence: _Silence) -> None:
-        while True:
-            for _ in range(int(PING_INTERVAL)):
-                await asyncio.sleep(1.0)
-                if silence.too_long(time.monotonic()):
-                    connection.close(CloseCode.SILENT)
-                    return
-            await _ignore_reset(socket.ping())
+        next_ping = time.monotonic() + PING_INTERVAL
+        while (remaining := silence.remaining(now := time.monotonic())) > 0:
+            if now >= next_ping:
+                await _ignore_reset(socket.ping())
+                next_ping = now + PING_INTERVAL
+            await asyncio.sleep(max(_CLOCK_STEP, min(remaining, next_ping - now)))
+        connection.close(CloseCode.SILENT)
 
     async def _expect_first_message(self, connection: ClientConnection) -> None:
         await asyncio.sleep(FIRST_MESSAGE_DEADLINE)
