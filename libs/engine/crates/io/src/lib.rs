@@ -6,6 +6,8 @@ mod commands;
 mod control;
 mod events;
 mod links;
+#[cfg(test)]
+mod loopback;
 mod pool;
 mod receive;
 mod send;

@@ -197,3 +197,50 @@ fn random_seed() -> io::Result<[u8; 32]> {
     check(libc::c_int::try_from(count).unwrap_or(-1))?;
     Ok(seed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rheon_engine_core::{ForwardId, TransportId};
+
+    fn config(workers: u16) -> PoolConfig {
+        let bind = vec!["127.0.0.1".parse().expect("ip")];
+        PoolConfig {
+            workers,
+            bind,
+            port: 0,
+            segmentation: Segmentation::Auto,
+        }
+    }
+
+    #[test]
+    fn workers_start_take_commands_and_stop() {
+        let pool = Pool::start(&config(3)).expect("a pool");
+        assert_eq!(pool.ports().len(), 3);
+        for worker in 0..3 {
+            let transport = TransportId(u32::from(worker));
+            pool.command(WorkerId(worker), Command::CloseTransport { transport })
+                .expect("taken");
+        }
+        let forward = ForwardId(1);
+        assert_eq!(
+            pool.command(WorkerId(3), Command::PauseForward { forward }),
+            Err(Refused::Closed)
+        );
+        assert!(pool.take_events(10).is_empty());
+        drop(pool);
+    }
+
+    #[test]
+    fn impossible_pools_are_refused() {
+        assert!(Pool::start(&config(0)).is_err());
+        assert!(Pool::start(&config(MAX_WORKERS + 1)).is_err());
+        assert!(
+            Pool::start(&PoolConfig {
+                bind: Vec::new(),
+                ..config(1)
+            })
+            .is_err()
+        );
+    }
+}

@@ -19,7 +19,7 @@ pub enum Segmentation {
     Auto,
     /// Never.
     Off,
-    /// The kernel is made to refuse each (EINVAL): for tests of the fallback.
+    /// The kernel is made to refuse each (EINVAL), over IPv4: for tests of the fallback.
     Fail,
 }
 
@@ -52,13 +52,9 @@ impl Socket {
         }
         grow(raw, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF)?;
         grow(raw, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF)?;
-        if segmentation == Segmentation::Fail {
+        if segmentation == Segmentation::Fail && address.is_ipv4() {
             // The kernel refuses to segment datagrams it is to send without a checksum.
             set(raw, libc::SOL_SOCKET, libc::SO_NO_CHECK, 1)?;
-            if address.is_ipv6() {
-                set(raw, libc::SOL_UDP, UDP_NO_CHECK6_TX, 1)?;
-                set(raw, libc::SOL_UDP, UDP_NO_CHECK6_RX, 1)?;
-            }
         }
         // A sender's run may come in one piece. Absent before Linux 5.0: then every datagram comes by itself.
         let _ = set(raw, libc::SOL_UDP, libc::UDP_GRO, 1);
@@ -89,10 +85,6 @@ impl AsRawFd for Socket {
         self.inner.as_raw_fd()
     }
 }
-
-// linux/udp.h; not in the libc crate.
-const UDP_NO_CHECK6_TX: libc::c_int = 101;
-const UDP_NO_CHECK6_RX: libc::c_int = 102;
 
 fn set(fd: RawFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
     let size = mem::size_of_val(&value) as libc::socklen_t;
