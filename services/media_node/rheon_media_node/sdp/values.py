@@ -27,6 +27,9 @@ MAX_SSRC = 0xFFFF_FFFF
 MAX_ICE_LENGTH = 256
 """Longest user fragment and password (RFC 8839 §5.4)."""
 
+MAX_MID_LENGTH = 64
+"""Bounded because mids stand in messages and, up to 16 bytes in the one-byte form, in packets."""
+
 _FINGERPRINT_BYTES = {"sha-1": 20, "sha-224": 28, "sha-256": 32, "sha-384": 48, "sha-512": 64}
 _HEX = frozenset("0123456789ABCDEF")
 
@@ -77,6 +80,12 @@ def ice_value(value: str) -> str:
     if len(value) > MAX_ICE_LENGTH:
         raise MalformedValueError(f"ICE credential is longer than {MAX_ICE_LENGTH}")
     return token(value, "ICE credential")
+
+
+def mid(value: str) -> str:
+    if len(value) > MAX_MID_LENGTH:
+        raise MalformedValueError(f"mid is longer than {MAX_MID_LENGTH}")
+    return token(value, "mid")
 
 
 def fingerprint(value: str) -> Fingerprint:

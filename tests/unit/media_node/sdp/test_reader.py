@@ -165,6 +165,7 @@ def test_a_malformed_line_is_refused_with_its_number(line: str) -> None:
     [
         "a=mid:",
         "a=mid:two words",
+        f"a=mid:{'x' * 65}",
         "a=rtpmap:96 opus",
         "a=rtpmap:96 opus/many",
         "a=rtpmap:96 opus/48000/2/3",
