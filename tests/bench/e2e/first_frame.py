@@ -28,7 +28,8 @@ async ({ url, token, roomName, publisherId }) => {
   const send = (message) => ws.send(JSON.stringify(message));
   const pc = new RTCPeerConnection();
   let started = 0;
-  await new Promise((resolve) => {
+  await new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error("no offer within 10 s")), 10_000);
     ws.onopen = () => send({ type: "auth", token });
     ws.onmessage = async ({ data }) => {
       const message = JSON.parse(data);
@@ -40,6 +41,8 @@ async ({ url, token, roomName, publisherId }) => {
         await pc.setLocalDescription();
         send({ type: "subscribe-answer", roomName, publisherId, answer: pc.localDescription.sdp });
         resolve();
+      } else if (message.type === "error") {
+        reject(new Error(message.message));
       }
     };
   });
