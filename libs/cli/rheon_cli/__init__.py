@@ -1,1 +1,1 @@
-"""Rheon."""
+"""The `rheon` command."""

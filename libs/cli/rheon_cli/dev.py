@@ -1,0 +1,70 @@
+"""`rheon dev`: gateway and media node in one process, with the demo page and a ready token.
+
+The code is that of the separate processes: a real gRPC server on loopback lies between the two. Only the addresses and
+the secret (a random one unless JWT_SECRET is set) are chosen here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from typing import Any
+
+import jwt
+import typer
+
+from rheon_cli.run import run_until_stopped
+from rheon_cli.settings_options import load, with_options
+from rheon_gateway.settings import GatewaySettings
+from rheon_media_node.settings import MediaNodeSettings
+from rheon_telemetry import configure_logging
+
+HELP = "Run everything in one process for development: gateway, media node, demo page, a ready token."
+
+TOKEN_LIFETIME_SECONDS = 24 * 3600
+
+
+def _run(given: dict[str, Any]) -> None:
+    node_settings = load(MediaNodeSettings, {"grpc_bind": "127.0.0.1:0", **given})
+    # The node's real address takes this one's place once its server listens.
+    gateway_given = {"media_nodes": "127.0.0.1:1", "dev_mode": True, **given}
+    if not os.environ.get("JWT_SECRET"):
+        gateway_given.setdefault("jwt_secret", secrets.token_urlsafe(32))
+    gateway_settings = load(GatewaySettings, gateway_given)
+    configure_logging(gateway_settings.log_level, json=gateway_settings.log_json)
+    run_until_stopped(lambda stop: _serve(gateway_settings, node_settings, stop))
+
+
+async def _serve(gateway_settings: GatewaySettings, node_settings: MediaNodeSettings, stop: asyncio.Event) -> None:
+    from rheon_gateway.app import running_gateway  # noqa: PLC0415
+    from rheon_media_node.app import running_media_node  # noqa: PLC0415
+
+    async with running_media_node(node_settings) as node:
+        settings = gateway_settings.model_copy(update={"media_nodes": (node.grpc_address,)})
+        async with running_gateway(settings) as gateway:
+            typer.echo(_banner(gateway.url, node.grpc_address, _token(settings)))
+            await stop.wait()
+
+
+def _token(settings: GatewaySettings) -> str:
+    now = int(time.time())
+    claims = {"sub": "1", "username": "dev", "iat": now, "exp": now + TOKEN_LIFETIME_SECONDS}
+    return jwt.encode(claims, settings.jwt_secret.get_secret_value(), algorithm="HS256")
+
+
+def _banner(url: str, grpc_address: str, token: str) -> str:
+    return f"""
+  Rheon is running. Open the demo page in two tabs and join the same room.
+
+    Demo page   {url}/
+    WebSocket   {url.replace("http", "ws", 1)}/
+    gRPC        {grpc_address}   (grpcurl -plaintext {grpc_address} list)
+    Token       {token}
+
+  Ctrl-C stops it.
+"""
+
+
+command = with_options([GatewaySettings, MediaNodeSettings], _run, help_text=HELP)
