@@ -1,14 +1,12 @@
 """`rheon dev`: gateway and media node in one process, with the demo page and a ready token.
 
-The code is that of the separate processes: a real gRPC server on loopback lies between the two. Only the addresses and
-the secret (a random one unless JWT_SECRET is set) are chosen here.
+The code is that of the separate processes: a real gRPC server on loopback lies between the two. Only development mode
+and the gRPC address are chosen here.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 import time
 from typing import Any
 
@@ -28,12 +26,8 @@ TOKEN_LIFETIME_SECONDS = 24 * 3600
 
 def _run(given: dict[str, Any]) -> None:
     node_settings = load(MediaNodeSettings, {"grpc_bind": "127.0.0.1:0", **given})
-    # The node's real address takes this one's place once its server listens.
-    gateway_given = {"media_nodes": "127.0.0.1:1", "dev_mode": True, **given}
-    if not os.environ.get("JWT_SECRET"):
-        gateway_given.setdefault("jwt_secret", secrets.token_urlsafe(32))
-    gateway_settings = load(GatewaySettings, gateway_given)
-    configure_logging(gateway_settings.log_level, json=gateway_settings.log_json)
+    gateway_settings = load(GatewaySettings, {"dev_mode": True, **given})
+    configure_logging(gateway_settings.log_level)
     run_until_stopped(lambda stop: _serve(gateway_settings, node_settings, stop))
 
 
