@@ -10,7 +10,6 @@ import asyncio
 import time
 from typing import Any
 
-import jwt
 import typer
 
 from rheon_cli.run import run_until_stopped
@@ -43,9 +42,10 @@ async def _serve(gateway_settings: GatewaySettings, node_settings: MediaNodeSett
 
 
 def _token(settings: GatewaySettings) -> str:
-    now = int(time.time())
-    claims = {"sub": "1", "username": "dev", "iat": now, "exp": now + TOKEN_LIFETIME_SECONDS}
-    return jwt.encode(claims, settings.jwt_secret.get_secret_value(), algorithm="HS256")
+    from rheon_gateway.tokens import TokenVerifier  # noqa: PLC0415
+
+    tokens = TokenVerifier(settings.jwt_secret.get_secret_value())
+    return tokens.mint(1, "dev", now=time.time(), lifetime=TOKEN_LIFETIME_SECONDS)
 
 
 def _banner(url: str, grpc_address: str, token: str) -> str:

@@ -48,7 +48,9 @@ def with_options(
 
 def load(model: type[Settings], given: Mapping[str, Any]) -> Settings:
     """The settings of one service from `given` options and the environment; exits with status 2 when refused."""
-    own = {_init_name(name, model.model_fields[name]): value for name, value in given.items() if name in model.model_fields}
+    own = {
+        _init_name(name, model.model_fields[name]): value for name, value in given.items() if name in model.model_fields
+    }
     try:
         return model(**own)
     except ValidationError as error:
@@ -78,6 +80,7 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     default = "required" if field.is_required() else _shown_default(field)
     help_text = f"{described} [{environment_name(name, field)}{default and '; ' + default}]"
     option = typer.Option(
+        None,
         f"{flag}/--no-{flag[2:]}" if boolean else flag,
         help=help_text,
         show_default=False,
@@ -89,12 +92,12 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
 
 
 def _shown_default(field: FieldInfo) -> str:
-    if field.default_factory is not None or field.default in (None, "", ()):
-        return ""
     value = field.default
+    if field.default_factory is not None or not isinstance(value, bool | int | str | tuple) or value in ("", ()):
+        return ""
     if isinstance(value, bool):
         value = str(value).lower()
-    elif isinstance(value, tuple | list):
+    elif isinstance(value, tuple):
         value = ",".join(map(str, value))
     return f"default {value}"
 

@@ -18,10 +18,13 @@ MINIMUM_SECRET_BYTES = 16
 
 @app.command()
 def create(
+    *,
     user: Annotated[int, typer.Option(help="User id, the token's sub.", min=0, max=2**53 - 1)],
     name: Annotated[str, typer.Option(help="Name other participants see.")],
     ttl: Annotated[str, typer.Option(help="How long it is valid: 90s, 15m, 1h, 7d.")] = "1h",
-    room: Annotated[list[str] | None, typer.Option(help="Only this room; may be repeated. Default: every room.")] = None,
+    room: Annotated[
+        list[str] | None, typer.Option(help="Only this room; may be repeated. Default: every room.")
+    ] = None,
     publish: Annotated[bool, typer.Option("--publish/--no-publish", help="May publish.")] = True,
     subscribe: Annotated[bool, typer.Option("--subscribe/--no-subscribe", help="May subscribe.")] = True,
 ) -> None:
