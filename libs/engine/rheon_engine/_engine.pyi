@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, final
 
+from rheon_engine import _wire
 from rheon_engine.types import (
     Event,
     ForwardParameters,
@@ -13,7 +14,9 @@ from rheon_engine.types import (
     WorkerStats,
 )
 
-__all__ = ["WorkerPool"]
+__all__ = ["WorkerPool", "wire"]
+
+wire = _wire
 
 @final
 class WorkerPool:

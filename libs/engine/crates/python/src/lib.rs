@@ -4,6 +4,7 @@ mod errors;
 mod parameters;
 mod pool;
 mod values;
+mod wire;
 
 use pyo3::prelude::*;
 
@@ -13,4 +14,6 @@ use pyo3::prelude::*;
 mod engine {
     #[pymodule_export]
     use crate::pool::WorkerPool;
+    #[pymodule_export]
+    use crate::wire::wire;
 }

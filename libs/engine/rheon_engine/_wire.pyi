@@ -1,0 +1,89 @@
+"""The submodule `rheon_engine._engine.wire`: wire formats as plain values, for tests against other implementations.
+
+What cannot be parsed, protected, unprotected or written raises `ValueError`.
+"""
+
+from typing import final
+
+_ReportBlock = tuple[int, int, int, int, int, int, int]
+"""ssrc, fraction lost, cumulative loss, highest sequence, jitter, last sender report, delay since it."""
+
+@final
+class SrtpSender:
+    """The sending side of an SRTP association; `master` is master key and master salt in one."""
+
+    def __new__(cls, profile: str, master: bytes) -> SrtpSender: ...
+    def protect_rtp(self, packet: bytes, index: int) -> bytes:
+        """`index` is rollover counter << 16 | sequence number."""
+    def protect_rtcp(self, packet: bytes) -> bytes: ...
+
+@final
+class SrtpReceiver:
+    """The receiving side of an SRTP association, with replay windows for every SSRC."""
+
+    def __new__(cls, profile: str, master: bytes) -> SrtpReceiver: ...
+    def unprotect_rtp(self, packet: bytes) -> tuple[bytes, int]:
+        """The plain packet and its index."""
+    def unprotect_rtcp(self, packet: bytes) -> bytes: ...
+
+@final
+class RtcpWriter:
+    """Builds a compound RTCP packet."""
+
+    def __new__(cls) -> RtcpWriter: ...
+    @property
+    def data(self) -> bytes: ...
+    def sender_report(
+        self, ssrc: int, ntp: int, rtp_timestamp: int, packets: int, octets: int, reports: list[_ReportBlock]
+    ) -> None: ...
+    def receiver_report(self, ssrc: int, reports: list[_ReportBlock]) -> None: ...
+    def source_description(self, ssrc: int, cname: str) -> None: ...
+    def bye(self, sources: list[int]) -> None: ...
+    def nack(self, sender: int, media: int, lost: list[int]) -> None: ...
+    def pli(self, sender: int, media: int) -> None: ...
+    def fir(self, sender: int, entries: list[tuple[int, int]]) -> None: ...
+    def remb(self, sender: int, bitrate: int, sources: list[int]) -> None: ...
+    def transport_feedback(
+        self,
+        sender: int,
+        media: int,
+        base_sequence: int,
+        reference_time: int,
+        feedback_count: int,
+        statuses: list[int | None],
+    ) -> None: ...
+    def extended_report_rrtr(self, ssrc: int, ntp: int) -> None: ...
+    def extended_report_dlrr(self, ssrc: int, entries: list[tuple[int, int, int]]) -> None: ...
+
+def parse_rtcp(compound: bytes) -> list[dict[str, object]]:
+    """One dictionary per packet, named by its "kind"."""
+
+def parse_rtp(packet: bytes) -> dict[str, object]: ...
+def build_rtp(
+    *,
+    payload_type: int,
+    marker: bool,
+    sequence: int,
+    timestamp: int,
+    ssrc: int,
+    extensions: list[tuple[int, bytes]],
+    payload: bytes,
+    padding: int = 0,
+) -> bytes: ...
+def parse_vp8(payload: bytes) -> dict[str, object]: ...
+def normalise_vp8(payload: bytes) -> bytes: ...
+def patch_vp8(payload: bytes, picture_id: int, tl0_pic_idx: int) -> bytes: ...
+def parse_binding_request(datagram: bytes, password: bytes) -> dict[str, object]: ...
+def parse_binding_response(datagram: bytes, password: bytes) -> dict[str, object]: ...
+def build_binding_request(
+    *,
+    transaction_id: bytes,
+    receiver_ufrag: str,
+    sender_ufrag: str,
+    priority: int,
+    tie_breaker: int,
+    use_candidate: bool,
+    password: bytes,
+) -> bytes: ...
+def build_binding_success(transaction_id: bytes, address: str, port: int, password: bytes) -> bytes: ...
+def build_binding_error(transaction_id: bytes, code: int, password: bytes) -> bytes: ...
