@@ -1,4 +1,4 @@
-"""Offers captured from real clients, and what can go wrong with them on the way."""
+"""Descriptions captured from real clients, and what can go wrong with them on the way."""
 
 import random
 from pathlib import Path
@@ -18,6 +18,11 @@ WORDS = [*VOCABULARY.split(), " ", "\t", "\u00a0", "\u2028", "\x85", "\x0b", "\u
 def captured_offer(name: str) -> str:
     """The offer as the client sent it, line ends included."""
     return (FIXTURES / f"{name}_offer.sdp").read_bytes().decode()
+
+
+def captured_answer(name: str) -> str:
+    """What the client answered to our offer of the first two tracks of Chromium's captured offer."""
+    return (FIXTURES / "answers" / f"{name}_answer.sdp").read_bytes().decode()
 
 
 def damaged(text: str, randomness: random.Random) -> str:

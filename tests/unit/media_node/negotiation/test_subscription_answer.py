@@ -31,7 +31,7 @@ from rheon_media_node.sdp import (
     Setup,
     write_session_description,
 )
-from tests.support.session_descriptions import damaged
+from tests.support.session_descriptions import captured_answer, damaged
 from tests.unit.media_node.negotiation.peer import (
     CLIENT_FINGERPRINT,
     LOCAL,
@@ -299,3 +299,20 @@ def test_a_damaged_answer_is_read_or_refused() -> None:
         except NegotiationError:
             continue
         offer_subscription([AUDIO, VIDEO], LOCAL, ssrcs(9000), result.negotiation)
+
+
+@pytest.mark.parametrize(
+    ("name", "padding", "retransmission"),
+    [("chrome", True, 97), ("wrtc", True, 97), ("aiortc", False, 97), ("werift", False, None)],
+)
+def test_captured_answers(name: str, *, padding: bool, retransmission: int | None) -> None:
+    offer = offer_subscription(published("chrome")[:2], LOCAL, ssrcs())
+    result = read_subscription_answer(offer, captured_answer(name))
+    assert result.refused == ()
+    audio, picture = (accepted.forward for accepted in result.accepted)
+    assert (audio.mid, audio.ssrc, audio.payload_type) == ("0", 1000, 111)
+    assert (picture.mid, picture.ssrc, picture.payload_type, picture.nack) == ("1", 1001, 96, True)
+    assert picture.rtx_payload_type == retransmission
+    assert (audio.padding, picture.padding) == (padding, padding)
+    assert result.remote is not None
+    assert result.remote.setup is Setup.ACTIVE
