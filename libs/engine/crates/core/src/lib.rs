@@ -1,18 +1,37 @@
 //! Rheon's packet engine without I/O: bytes and `now` in; egress runs, events and messages to other workers out.
 #![forbid(unsafe_code)]
 
+mod burst;
 pub mod caps;
+mod classify;
 mod command;
 mod counters;
 mod egress;
 mod event;
+mod forward;
+mod gate;
+mod hash;
+mod ice;
 mod ids;
+mod meter;
+mod nack;
 mod now;
+mod offset_map;
 mod packet;
 mod parameters;
+mod random;
+mod receive_stream;
+mod reception;
+mod ring;
+mod sent_ring;
 mod shared;
 mod source;
 mod stats;
+mod table;
+mod timers;
+mod transport;
+mod transport_cc;
+mod vp8;
 mod worker;
 
 pub use command::Command;
@@ -21,7 +40,7 @@ pub use egress::{Egress, MAX_RUN_BYTES, MAX_SEGMENTS, Run};
 pub use event::Event;
 pub use ids::{ForwardId, Ssrc, TrackId, TransportId, WorkerId};
 pub use now::Now;
-pub use packet::MediaPacket;
+pub use packet::{MediaPacket, Vp8Ids};
 pub use parameters::{
     Codec, Encoding, ExtensionIds, ForwardParameters, IceCredentials, Kind, SrtpProfile, TrackParameters,
 };

@@ -1,5 +1,7 @@
 //! What a transport, a track and a forward are made from. Mirrors `rheon_engine/types.py`.
 
+pub use rheon_engine_wire::srtp::Profile as SrtpProfile;
+
 use crate::ids::Ssrc;
 
 /// Our own user fragment and password of one transport (RFC 8445 §5.3).
@@ -121,15 +123,4 @@ pub struct ForwardParameters {
     pub extensions: ExtensionIds,
     /// False: made paused; `Command::ResumeForward` starts it.
     pub active: bool,
-}
-
-/// SRTP protection profile (RFC 5764 §4.1.2, RFC 7714 §14.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SrtpProfile {
-    /// AES-128 in Galois/counter mode.
-    AeadAes128Gcm,
-    /// AES-256 in Galois/counter mode.
-    AeadAes256Gcm,
-    /// AES-128 in counter mode with 80 bits of HMAC-SHA1.
-    Aes128CmSha1_80,
 }

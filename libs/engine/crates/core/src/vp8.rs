@@ -1,0 +1,191 @@
+//! What one forward of a VP8 track sends: which temporal layers, and under which picture ids and TL0PICIDX (RFC 7741).
+//!
+//! Leaving out a frame closes the gap in picture ids, since receivers wait for a frame they think is missing. A higher
+//! temporal layer is entered one at a time, at a frame that says it depends on the base layer only (Y), or at a key frame.
+
+use crate::offset_map::OffsetMap;
+use crate::packet::{MediaPacket, Vp8Ids};
+
+/// What a packet is sent under.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Vp8Sent {
+    pub(crate) picture_id: u16,
+    pub(crate) tl0_pic_idx: u8,
+}
+
+#[derive(Debug)]
+pub(crate) struct Vp8Rewriter {
+    pictures: OffsetMap,
+    /// Next free picture id, unwrapped.
+    next_picture: u64,
+    /// Input minus output, modulo 256.
+    tl0_offset: u8,
+    last_tl0: u8,
+    /// Highest temporal layer wished for, and the one now sent.
+    limit: u8,
+    current: u8,
+}
+
+impl Vp8Rewriter {
+    /// Picture ids and TL0PICIDX start as given.
+    pub(crate) fn new(first_picture: u16, first_tl0: u8) -> Self {
+        Self {
+            pictures: OffsetMap::default(),
+            next_picture: u64::from(first_picture & 0x7fff) + 0x8000,
+            tl0_offset: 0,
+            last_tl0: first_tl0,
+            limit: u8::MAX,
+            current: u8::MAX,
+        }
+    }
+
+    pub(crate) fn set_limit(&mut self, temporal: u8) {
+        self.limit = temporal;
+    }
+
+    /// Highest temporal layer sent, given that only those up to `tid` exist.
+    pub(crate) fn current(&self) -> u8 {
+        self.current.min(self.limit)
+    }
+
+    /// A layer is left out by wish.
+    pub(crate) fn limited(&self) -> bool {
+        self.limit < 3
+    }
+
+    /// Sending starts, or goes on after a break, at this key frame.
+    pub(crate) fn start(&mut self, ids: &Vp8Ids) {
+        if let Some(picture) = ids.picture_id {
+            self.pictures.start(picture, self.next_picture);
+        }
+        if let Some(tl0) = ids.tl0_pic_idx {
+            self.tl0_offset = tl0.wrapping_sub(self.last_tl0.wrapping_add(1));
+        }
+        self.current = self.limit;
+    }
+
+    /// What to send a packet under; `None`: its frame is left out.
+    pub(crate) fn rewrite(&mut self, packet: &MediaPacket, ids: &Vp8Ids) -> Option<Vp8Sent> {
+        let Some(picture) = ids.picture_id else {
+            // Without picture ids a frame cannot be told from its neighbours: nothing is left out.
+            return Some(Vp8Sent {
+                picture_id: 0,
+                tl0_pic_idx: self.tl0(ids),
+            });
+        };
+        if self.pictures.newest().is_none_or(|newest| picture > newest) {
+            self.layer(packet, ids);
+            if ids.tid.is_some_and(|tid| tid > self.current) {
+                self.pictures.leave_out(picture);
+                return None;
+            }
+        }
+        let output = self.pictures.map(picture)?;
+        self.next_picture = self.next_picture.max(output.saturating_add(1));
+        let tl0_pic_idx = self.tl0(ids);
+        if ids.tl0_pic_idx.is_some() && tl0_pic_idx.wrapping_sub(self.last_tl0) < 0x80 {
+            self.last_tl0 = tl0_pic_idx;
+        }
+        Some(Vp8Sent {
+            picture_id: (output & 0x7fff) as u16,
+            tl0_pic_idx,
+        })
+    }
+
+    fn tl0(&self, ids: &Vp8Ids) -> u8 {
+        ids.tl0_pic_idx.unwrap_or(0).wrapping_sub(self.tl0_offset)
+    }
+
+    /// A new frame: the layers sent may change.
+    fn layer(&mut self, packet: &MediaPacket, ids: &Vp8Ids) {
+        if self.limit < self.current || packet.key_frame {
+            self.current = self.limit;
+        } else if self.limit > self.current && ids.layer_sync && ids.tid == self.current.checked_add(1) {
+            self.current = self.current.saturating_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One frame per call, pattern 0 2 1 2 with sync points every eight frames.
+    fn frame(number: u64) -> (MediaPacket, Vp8Ids) {
+        let tid = [0, 2, 1, 2][(number % 4) as usize];
+        let ids = Vp8Ids {
+            picture_id: Some(1000 + number),
+            tl0_pic_idx: Some((number / 4) as u8),
+            tid: Some(tid),
+            layer_sync: tid > 0 && number % 8 < 4,
+        };
+        (
+            MediaPacket {
+                key_frame: number == 0,
+                vp8: Some(ids),
+                ..MediaPacket::default()
+            },
+            ids,
+        )
+    }
+
+    fn started() -> Vp8Rewriter {
+        let mut rewriter = Vp8Rewriter::new(5, 200);
+        rewriter.start(&frame(0).1);
+        rewriter
+    }
+
+    fn send(rewriter: &mut Vp8Rewriter, number: u64) -> Option<(u16, u8)> {
+        let (packet, ids) = frame(number);
+        rewriter
+            .rewrite(&packet, &ids)
+            .map(|sent| (sent.picture_id, sent.tl0_pic_idx))
+    }
+
+    #[test]
+    fn everything_passes_with_shifted_ids() {
+        let mut rewriter = started();
+        assert_eq!(send(&mut rewriter, 0), Some((5, 201)));
+        assert_eq!(send(&mut rewriter, 1), Some((6, 201)));
+        assert_eq!(send(&mut rewriter, 4), Some((9, 202)));
+        assert_eq!(send(&mut rewriter, 3), Some((8, 201)));
+    }
+
+    #[test]
+    fn a_limit_leaves_frames_out_and_closes_the_ids() {
+        let mut rewriter = started();
+        rewriter.set_limit(0);
+        let sent: Vec<_> = (0..16).filter_map(|number| send(&mut rewriter, number)).collect();
+        assert_eq!(sent, [(5, 201), (6, 202), (7, 203), (8, 204)]);
+    }
+
+    #[test]
+    fn a_raised_limit_takes_effect_at_sync_frames_one_layer_at_a_time() {
+        let mut rewriter = started();
+        rewriter.set_limit(0);
+        let _ = (0..5).filter_map(|number| send(&mut rewriter, number)).count();
+        rewriter.set_limit(2);
+        let sent: Vec<u64> = (5..16)
+            .filter(|number| send(&mut rewriter, *number).is_some())
+            .collect();
+        assert_eq!(sent, [8, 10, 11, 12, 13, 14, 15]);
+    }
+
+    #[test]
+    fn every_packet_of_a_frame_shares_its_fate() {
+        let mut rewriter = started();
+        rewriter.set_limit(0);
+        assert_eq!(send(&mut rewriter, 0), send(&mut rewriter, 0));
+        assert_eq!(send(&mut rewriter, 1), None);
+        rewriter.set_limit(2);
+        assert_eq!(send(&mut rewriter, 1), None);
+    }
+
+    #[test]
+    fn ids_go_on_after_a_break() {
+        let mut rewriter = started();
+        assert_eq!(send(&mut rewriter, 0), Some((5, 201)));
+        rewriter.start(&frame(100).1);
+        assert_eq!(send(&mut rewriter, 100), Some((6, 202)));
+    }
+}

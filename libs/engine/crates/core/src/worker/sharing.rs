@@ -1,0 +1,190 @@
+//! A track's two ends on different workers: attaching, packets one way, wishes the other.
+
+use std::sync::Arc;
+
+use super::Worker;
+use crate::caps::MAX_SHARED;
+use crate::counters::DropReason;
+use crate::ids::{TrackId, WorkerId};
+use crate::now::Now;
+use crate::packet::{MediaPacket, PacketPool};
+use crate::shared::SharedMessage;
+use crate::source::{Origin, SenderClock};
+
+impl Worker {
+    /// Queue a message for another worker. Media is dropped when the queue is full.
+    pub(super) fn post(&mut self, to: WorkerId, message: SharedMessage) {
+        if message.is_media() && self.outbox.len() >= MAX_SHARED {
+            self.counters.drop(DropReason::SharedFull);
+            return;
+        }
+        self.outbox.push_back((to, message));
+    }
+
+    /// Give a packet to the workers that read its track.
+    pub(super) fn share(&mut self, slot: usize, packet: &Arc<MediaPacket>) {
+        let Some(source) = self.sources.get(slot) else {
+            return;
+        };
+        for worker in &source.readers {
+            if self.outbox.len() >= MAX_SHARED {
+                self.counters.drop(DropReason::SharedFull);
+                continue;
+            }
+            self.outbox.push_back((
+                *worker,
+                SharedMessage::Packet {
+                    track: source.track,
+                    packet: Arc::clone(packet),
+                },
+            ));
+        }
+    }
+
+    pub(super) fn receive_shared(&mut self, now: Now, from: WorkerId, message: SharedMessage) {
+        match message {
+            SharedMessage::Attach { track } => self.attach(now, from, track),
+            SharedMessage::Detach { track } => {
+                if let Some(source) = self
+                    .sources
+                    .slot(track)
+                    .and_then(|slot| self.sources.get_mut(slot))
+                {
+                    source.readers.retain(|reader| *reader != from);
+                }
+            }
+            SharedMessage::KeyFrameWanted { track, layer } => {
+                let slot = self.sources.slot(track);
+                let read = slot
+                    .and_then(|slot| self.sources.get(slot))
+                    .is_some_and(|source| source.readers.contains(&from));
+                if let (Some(slot), true) = (slot, read) {
+                    self.want_key_frame(now, slot, layer);
+                }
+            }
+            SharedMessage::Loss { track, fraction } => {
+                if let Some(source) = self
+                    .sources
+                    .slot(track)
+                    .and_then(|slot| self.sources.get_mut(slot))
+                {
+                    source.loss_reported(fraction, now);
+                }
+            }
+            SharedMessage::Described { track, description } => {
+                let Some(slot) = self.source_from(from, track) else {
+                    return;
+                };
+                if let Some(source) = self.sources.get_mut(slot) {
+                    source.describe(description);
+                }
+                self.start_forwards_from(now, slot);
+            }
+            SharedMessage::Ended { track } => {
+                if self.source_from(from, track).is_some() {
+                    self.remove_source(now, track);
+                }
+            }
+            SharedMessage::Packet { track, packet } => self.shared_packet(now, from, track, packet),
+            SharedMessage::SenderReport { track, layer, report } => {
+                let source = self
+                    .source_from(from, track)
+                    .and_then(|slot| self.sources.get_mut(slot));
+                if let Some(layer) = source.and_then(|source| source.layer_mut(layer)) {
+                    // Its arrival was told by the other worker's clock, which is the same one.
+                    layer.clock = Some(SenderClock {
+                        epoch: layer.epoch,
+                        ..report
+                    });
+                }
+            }
+        }
+    }
+
+    /// Slot of a source read from this worker.
+    fn source_from(&self, from: WorkerId, track: TrackId) -> Option<usize> {
+        let slot = self.sources.slot(track)?;
+        (self.sources.get(slot)?.origin == Origin::Remote(from)).then_some(slot)
+    }
+
+    /// Another worker reads a track of ours from now on.
+    fn attach(&mut self, now: Now, from: WorkerId, track: TrackId) {
+        let slot = self.sources.slot(track);
+        let source = slot.and_then(|slot| self.sources.get_mut(slot));
+        let Some((source, description)) = source.and_then(|source| {
+            let description = source.description.clone()?;
+            matches!(source.origin, Origin::Local { .. }).then_some((source, description))
+        }) else {
+            self.post(from, SharedMessage::Ended { track });
+            return;
+        };
+        if source.readers.contains(&from) {
+            return;
+        }
+        source.readers.push(from);
+        self.outbox
+            .push_back((from, SharedMessage::Described { track, description }));
+        for (layer, number) in source.layers.iter().zip(0u8..) {
+            // What starts a forward here would start one there.
+            if let (true, Some(start)) = (source.is_video(), layer.ring.fresh_key_frame(now)) {
+                for packet in layer.ring.from(start) {
+                    self.outbox.push_back((
+                        from,
+                        SharedMessage::Packet {
+                            track,
+                            packet: Arc::clone(packet),
+                        },
+                    ));
+                }
+            }
+            if let Some(report) = layer.clock {
+                self.outbox.push_back((
+                    from,
+                    SharedMessage::SenderReport {
+                        track,
+                        layer: number,
+                        report,
+                    },
+                ));
+            }
+        }
+    }
+
+    fn shared_packet(&mut self, now: Now, from: WorkerId, track: TrackId, packet: Arc<MediaPacket>) {
+        let Some(slot) = self.source_from(from, track) else {
+            return;
+        };
+        let Some(source) = self.sources.get_mut(slot) else {
+            return;
+        };
+        let video = source.is_video();
+        let Some(layer) = source.layer_mut(packet.layer) else {
+            return;
+        };
+        if packet.epoch != layer.epoch {
+            layer.break_stream(packet.epoch);
+        }
+        layer.started = true;
+        // Buffers go back to the worker that filled them, by being let go of.
+        let Ok(newest) = layer.ring.insert(&packet, &mut PacketPool::discarding()) else {
+            self.counters.drop(DropReason::Duplicate);
+            return;
+        };
+        if video && packet.key_frame {
+            layer.key_frames += 1;
+            layer.gate.answered();
+        }
+        self.distribute(now, slot, packet, newest);
+    }
+
+    fn start_forwards_from(&mut self, now: Now, slot: usize) {
+        let forwards = self
+            .sources
+            .get(slot)
+            .map(|source| source.forwards.clone())
+            .unwrap_or_default();
+        for forward in forwards {
+            self.start_forward(now, forward);
+        }
+    }
+}
