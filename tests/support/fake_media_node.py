@@ -15,8 +15,8 @@ from uuid import uuid4
 
 import grpc
 from google.protobuf import any_pb2
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
-from grpc_status import rpc_status  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 from rheon.media.v1 import media_pb2, media_pb2_grpc
 
 Pair = tuple[str, int]

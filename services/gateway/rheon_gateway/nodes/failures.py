@@ -3,10 +3,12 @@
 Only a text that a node wrote about the client's own session description is passed on; every other text is ours.
 """
 
+from contextlib import suppress
 from typing import Final
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
 
 from rheon_gateway.effects import NodeCommand, Publish, Subscribe
 from rheon_signaling import ErrorCode, ProtocolError, errors
@@ -39,15 +41,17 @@ def reason_of(failure: grpc.aio.AioRpcError) -> str | None:
     """The ErrorInfo reason the node gave, None when the failure is not the node's own."""
     for key, value in failure.trailing_metadata() or ():
         if key == _DETAILS and isinstance(value, bytes):
-            status = status_pb2.Status()
-            try:
-                status.ParseFromString(value)
-            except ValueError:
-                return None
-            for detail in status.details:
-                info = error_details_pb2.ErrorInfo()
-                if detail.Unpack(info) and info.domain == _DOMAIN:
-                    return str(info.reason)
+            with suppress(DecodeError):
+                return _reason_in(value)
+    return None
+
+
+def _reason_in(details: bytes) -> str | None:
+    status = status_pb2.Status.FromString(details)
+    for detail in status.details:
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info) and info.domain == _DOMAIN:
+            return str(info.reason)
     return None
 
 
