@@ -31,7 +31,7 @@ _OPTIONS: list[tuple[str, int]] = [
     ("grpc.max_send_message_length", MAX_REPLY),
     ("grpc.max_concurrent_streams", MAX_STREAMS),
     # Gateways ping every 2 s to notice a frozen node; the default would end such a connection.
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
     ("grpc.keepalive_permit_without_calls", 1),
     # Pings of our own end the event stream of a gateway that vanished.
     ("grpc.keepalive_time_ms", 10_000),
