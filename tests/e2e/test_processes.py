@@ -72,3 +72,4 @@ async def test_a_call_over_two_processes(browser: Browser, pages_url: str) -> No
             ]
             assert all(packets > 0 for packets in moved), moved
             assert pairs[pair].transport.packets_sent > earlier[pair].transport.packets_sent
+        assert "too_many_pings" not in gateway.log
