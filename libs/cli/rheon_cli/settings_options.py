@@ -7,6 +7,7 @@ with what was expected; the value itself is not repeated, since it may be a secr
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
@@ -46,11 +47,18 @@ def with_options(
     return command
 
 
-def load(model: type[Settings], given: Mapping[str, Any]) -> Settings:
-    """The settings of one service from `given` options and the environment; exits with status 2 when refused."""
-    own = {
-        _init_name(name, model.model_fields[name]): value for name, value in given.items() if name in model.model_fields
+def load(model: type[Settings], given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of one service: `given` options, then the environment, then `defaults`, then the model's own.
+
+    Exits with status 2 and a reason on standard error when they are refused.
+    """
+    fields = model.model_fields
+    unset = {
+        name: value
+        for name, value in (defaults or {}).items()
+        if environment_name(name, fields[name]) not in os.environ
     }
+    own = {_init_name(name, fields[name]): value for name, value in {**unset, **given}.items() if name in fields}
     try:
         return model(**own)
     except ValidationError as error:

@@ -4,6 +4,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from rheon_cli.main import app
+from rheon_cli.settings_options import load
+from rheon_media_node.settings import MediaNodeSettings
 
 SECRET = "a secret of more than thirty-two bytes"
 
@@ -43,3 +45,11 @@ def test_refused_settings_are_named(arguments: tuple[str, ...], environment: dic
     assert result.exit_code == 2
     assert expected in result.stderr
     assert SECRET not in result.stderr
+
+
+def test_option_beats_environment_beats_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = {"grpc_bind": "127.0.0.1:0"}
+    assert load(MediaNodeSettings, {}, defaults).grpc_bind == "127.0.0.1:0"
+    monkeypatch.setenv("GRPC_BIND", "127.0.0.1:7001")
+    assert load(MediaNodeSettings, {}, defaults).grpc_bind == "127.0.0.1:7001"
+    assert load(MediaNodeSettings, {"grpc_bind": "127.0.0.1:7002"}, defaults).grpc_bind == "127.0.0.1:7002"
