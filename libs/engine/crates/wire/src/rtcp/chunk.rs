@@ -31,6 +31,22 @@ pub(super) const fn symbol(chunk: u16, at: u16) -> u8 {
     bits as u8 & 3
 }
 
+/// Bytes of deltas that belong to the first `count` symbols of a chunk; `None` for the reserved symbol. A run costs no
+/// more than a vector: its length is a number anybody can write.
+pub(super) fn delta_len(chunk: u16, count: u16) -> Option<usize> {
+    let size = |at| match symbol(chunk, at) {
+        LOST => Some(0),
+        SMALL => Some(1),
+        LARGE => Some(2),
+        _ => None,
+    };
+    if chunk & VECTOR == 0 {
+        Some(size(0)? * usize::from(count))
+    } else {
+        (0..count).map(size).sum()
+    }
+}
+
 /// Packs symbols into chunks, greedily: it holds symbols back while one more may still fit into the same chunk.
 #[derive(Debug, Default)]
 pub(super) struct Encoder {

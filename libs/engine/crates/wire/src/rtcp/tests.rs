@@ -524,3 +524,38 @@ fn mutated_packets_never_panic() {
         walk(&bytes);
     }
 }
+
+/// Feedback as browsers send it: padded, the padding counted in the last byte.
+#[test]
+fn transport_feedback_of_browsers() {
+    let run = hex("afcd0005 fa17fa17 43032fa0 00990001 3de80217 20019401");
+    let Packet::TransportFeedback(feedback) = only(&run) else {
+        panic!("not the feedback")
+    };
+    assert_eq!((feedback.sender, feedback.media), (0xfa17_fa17, 0x4303_2fa0));
+    assert_eq!(
+        (feedback.reference_time, feedback.feedback_count),
+        (4_057_090, 23)
+    );
+    let statuses: Vec<_> = feedback.statuses().collect();
+    assert_eq!(
+        statuses,
+        [PacketStatus {
+            sequence: 153,
+            delta: Some(148)
+        }]
+    );
+    let vector = hex("afcd0006 fa17fa17 193dd8bb 01740002 45b15a40 d800f0ff d0000003");
+    let Packet::TransportFeedback(feedback) = only(&vector) else {
+        panic!("not the feedback")
+    };
+    assert_eq!(
+        (feedback.reference_time, feedback.feedback_count),
+        (4_567_386, 64)
+    );
+    let statuses: Vec<_> = feedback
+        .statuses()
+        .map(|status| (status.sequence, status.delta))
+        .collect();
+    assert_eq!(statuses, [(372, Some(240)), (373, Some(-48))]);
+}

@@ -47,14 +47,7 @@ impl<'a> TransportFeedback<'a> {
             at += 2;
             let count = chunk::len(chunk).min(left);
             left -= count;
-            for i in 0..count {
-                delta_len += match chunk::symbol(chunk, i) {
-                    chunk::LOST => 0,
-                    chunk::SMALL => 1,
-                    chunk::LARGE => 2,
-                    _ => return Err(RtcpError::Malformed),
-                };
-            }
+            delta_len += chunk::delta_len(chunk, count).ok_or(RtcpError::Malformed)?;
         }
         let (chunks, rest) = rest.split_at_checked(at).ok_or(RtcpError::TooShort)?;
         Ok(Self {

@@ -1,0 +1,117 @@
+//! The per-packet path allocates nothing.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use rheon_engine_wire::rtp::{AudioLevel, HeaderWriter, RtpHeader};
+use rheon_engine_wire::sequence::SequenceUnwrapper;
+use rheon_engine_wire::srtp::{Profile, ReceiveContext, ReceiveStream, RtcpReplay, SendContext};
+use rheon_engine_wire::{rtcp, vp8};
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The system's allocator, counting per thread.
+struct Counting;
+
+// SAFETY: every call is passed on unchanged; the counter itself never allocates.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are those `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.with(Cell::get);
+    work();
+    ALLOCATIONS.with(Cell::get) - before
+}
+
+fn contexts(profile: Profile) -> (SendContext, ReceiveContext) {
+    let master = vec![7; profile.key_len() + profile.salt_len()];
+    let send = SendContext::new(profile, &master).expect("right length");
+    (send, ReceiveContext::new(profile, &master).expect("right length"))
+}
+
+#[test]
+fn counting_works() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(vec![1u8; 100]))), 1);
+}
+
+#[test]
+fn rtp_path() {
+    for profile in Profile::ALL {
+        let (send, receive) = contexts(profile);
+        let mut stream = ReceiveStream::default();
+        let mut unwrapper = SequenceUnwrapper::default();
+        let mut arena = vec![0; 1500];
+        let mut normalised = Vec::with_capacity(1500);
+        let count = allocations(|| {
+            for index in 0..1000u64 {
+                let writer = HeaderWriter {
+                    payload_type: 96,
+                    marker: true,
+                    padding: false,
+                    sequence: index as u16,
+                    timestamp: 3000,
+                    ssrc: 1,
+                };
+                let extensions = [(1, &b"mid"[..]), (3, &[1, 2]), (15, &[0x85])];
+                let header_len = writer.write(&mut arena, extensions).expect("fits");
+                let end = header_len + 1000 + profile.rtp_overhead();
+                let packet = &mut arena[..end];
+                packet[header_len..header_len + 5].copy_from_slice(&[0x90, 0x80, 0x05, 0x00, 0x01]);
+                send.protect_rtp(packet, header_len, index).expect("protects");
+                let header = RtpHeader::parse(packet).expect("parses");
+                let (len, _) = receive
+                    .unprotect_rtp(packet, &header, &mut stream)
+                    .expect("authentic");
+                unwrapper.unwrap(header.sequence);
+                let level = header.extensions(packet).find_map(|(id, value)| {
+                    if id == 15 { AudioLevel::parse(value) } else { None }
+                });
+                assert!(level.is_some_and(|level| level.voice));
+                let payload = header.payload(&packet[..len]).expect("no padding");
+                normalised.clear();
+                vp8::normalise(&packet[payload], &mut normalised).expect("VP8");
+                vp8::patch(&mut normalised, 3, 4);
+            }
+        });
+        assert_eq!(count, 0, "{profile}");
+    }
+}
+
+#[test]
+fn rtcp_path() {
+    for profile in Profile::ALL {
+        let (mut send, receive) = contexts(profile);
+        let mut window = RtcpReplay::default();
+        let mut buffer = Vec::with_capacity(1500);
+        let count = allocations(|| {
+            for base in 0..1000u16 {
+                buffer.clear();
+                let mut writer = rtcp::Writer::new(&mut buffer);
+                writer.receiver_report(1, []);
+                writer.nack(1, 2, [base, base + 3]);
+                writer.transport_feedback(1, 2, base, 5, 6, [Some(1), None, Some(-4)]);
+                send.protect_rtcp(&mut buffer).expect("protects");
+                let len = receive
+                    .unprotect_rtcp(&mut buffer, &mut window)
+                    .expect("authentic");
+                assert_eq!(rtcp::packets(&buffer[..len]).flatten().count(), 3);
+            }
+        });
+        assert_eq!(count, 0, "{profile}");
+    }
+}
