@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from rheon_media_node.machine import announced_addresses, usable_cores
 from rheon_media_node.settings import MediaNodeSettings
 
-
 ANY = "0.0.0.0"  # noqa: S104 - only compared
 
 
