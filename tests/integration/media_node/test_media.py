@@ -53,8 +53,8 @@ async def test_a_subscriber_on_each_worker_gets_the_track(gateway: Gateway) -> N
         room = await gateway.stub.GetRoom(pb.GetRoomRequest(room="room"), timeout=5)
         assert {subscription.transport.worker for subscription in room.subscriptions} == {0, 1}
         await stream(ada, published)
-        for peer in (bob, eve):
-            await peer.until(lambda peer=peer: sum(peer.core.received.values()) >= FRAMES * 4 * 0.9)
+        await bob.until(lambda: sum(bob.core.received.values()) >= FRAMES * 4 * 0.9)
+        await eve.until(lambda: sum(eve.core.received.values()) >= FRAMES * 4 * 0.9)
 
 
 async def test_leaving_frees_everything(gateway: Gateway) -> None:
