@@ -54,6 +54,11 @@ class ClientConnection:
         self._places = asyncio.Semaphore(MAX_PENDING)
         self._gone = False
 
+    @property
+    def closing(self) -> bool:
+        """Whether this side has begun to close."""
+        return self._outbox.close_code is not None
+
     def send(self, frame: bytes) -> None:
         """Queue a frame for the client."""
         self._outbox.put(frame)

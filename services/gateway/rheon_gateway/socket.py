@@ -1,6 +1,7 @@
 """WebSocket sockets (RFC 6455) on aiohttp: frames in, frames out, liveness, and the end of a connection."""
 
 import asyncio
+import struct
 import time
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -22,6 +23,9 @@ _CLOSE_HANDSHAKE: Final = 1.0
 _READ_BYTES: Final = 2 * MAX_FRAME_BYTES
 """What is read at most of one message: somewhat over the limit, so that the sender of a frame that is too large gets
 to read why the connection closes instead of seeing it reset while it still writes."""
+_CONTROL: Final = 0.1
+"""Seconds a control frame may wait behind what is being sent."""
+_CLOSE_PAYLOAD: Final = struct.Struct("!H")
 _LINGER: Final = 0.5
 _FRAMES_PER_TURN: Final = 32
 _CLOCK_STEP: Final = 0.01
@@ -34,6 +38,7 @@ class _WebSocket(web.WebSocketResponse[bool]):
         super().__init__(
             timeout=_CLOSE_HANDSHAKE,
             autoping=False,
+            autoclose=False,
             compress=False,
             max_msg_size=_READ_BYTES,
             decode_text=False,
@@ -42,7 +47,7 @@ class _WebSocket(web.WebSocketResponse[bool]):
     async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
         if code == WSCloseCode.MESSAGE_TOO_BIG and not self.closed:
             error = Error(message="Message too large", code=ErrorCode.TOO_LARGE)
-            await self.send_frame(encode(error), WSMsgType.TEXT)
+            await _send_control(self.send_frame(encode(error), WSMsgType.TEXT))
             # What still arrives is discarded; closing on top of it would reset the connection under the error.
             await asyncio.sleep(_LINGER)
         return await super().close(code=code, message=message, drain=drain)
@@ -62,15 +67,9 @@ class _FrameSocket:
         await self._socket.send_frame(frame, WSMsgType.TEXT)
 
     async def close(self, code: CloseCode) -> None:
-        try:
-            async with asyncio.timeout(2 * _CLOSE_HANDSHAKE):
-                await self._socket.close(code=code, drain=False)
-        except (TimeoutError, ConnectionError):
-            pass
-        finally:
-            # What a peer that does not read has left in the buffer would keep the socket open.
-            if self._transport.get_write_buffer_size():
-                self._transport.abort()
+        # The library's own close cuts the connection without waiting for the peer's close frame while somebody else
+        # reads, so the peer would see a reset: the reader goes on until that frame or a timeout.
+        await _send_control(self._socket.send_frame(_CLOSE_PAYLOAD.pack(code), WSMsgType.CLOSE))
 
 
 class _Silence:
@@ -93,10 +92,12 @@ class _Silence:
         return self._heard + SILENCE - now if self._listening else SILENCE
 
 
-async def _ignore_reset(sending: Awaitable[None]) -> None:
-    """A peer that is gone shows when the next frame is read."""
-    with suppress(ConnectionError):
-        await sending
+async def _send_control(sending: Awaitable[None]) -> None:
+    """Send a control frame. It is written at once; what may take for ever is the network's buffer to drain, and a peer
+    that is gone shows when the next frame is read."""
+    with suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(_CONTROL):
+            await sending
 
 
 class SocketServer:
@@ -128,8 +129,10 @@ class SocketServer:
                     await connection.leave()
         finally:
             self._counters.connections -= 1
-            if not transport.is_closing():
-                transport.close()
+            # What a peer that does not read has left in the buffer would keep the connection open for ever.
+            if transport.get_write_buffer_size():
+                transport.abort()
+            transport.close()
         return socket
 
     def close_all(self, code: CloseCode) -> None:
@@ -140,16 +143,19 @@ class SocketServer:
     async def _exchange(self, socket: _WebSocket, outbox: Outbox, connection: ClientConnection) -> None:
         silence = _Silence(time.monotonic())
         async with asyncio.TaskGroup() as tasks:
-            companions = [
-                tasks.create_task(outbox.run()),
+            reading = tasks.create_task(self._read(socket, connection, silence))
+            sending = tasks.create_task(outbox.run())
+            companions = (
                 tasks.create_task(self._keep_alive(socket, connection, silence)),
                 tasks.create_task(self._expect_first_message(connection)),
-            ]
-            await self._read(socket, connection, silence)
-            if outbox.close_code is not None:
-                await asyncio.wait({companions[0]})
-            for companion in companions:
-                companion.cancel()
+            )
+            await asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)
+            # Whoever ended it: others are not kept waiting for the closing handshake.
+            await connection.leave()
+            if not reading.done():
+                await asyncio.wait({reading}, timeout=_CLOSE_HANDSHAKE)
+            for task in (reading, sending, *companions):
+                task.cancel()
 
     async def _read(self, socket: _WebSocket, connection: ClientConnection, silence: _Silence) -> None:
         frames = 0
@@ -164,9 +170,13 @@ class SocketServer:
                     await connection.receive_binary()
                 case WSMsgType.PING:
                     if connection.allow_control():
-                        await _ignore_reset(socket.pong(message.data))
+                        await _send_control(socket.pong(message.data))
                 case WSMsgType.PONG:
                     pass
+                case WSMsgType.CLOSE:
+                    if not connection.closing:
+                        await socket.close(drain=False)
+                    return
                 case _:
                     return
             frames += 1
@@ -178,7 +188,7 @@ class SocketServer:
         next_ping = time.monotonic() + PING_INTERVAL
         while (remaining := silence.remaining(now := time.monotonic())) > 0:
             if now >= next_ping:
-                await _ignore_reset(socket.ping())
+                await _send_control(socket.ping())
                 next_ping = now + PING_INTERVAL
             await asyncio.sleep(max(_CLOCK_STEP, min(remaining, next_ping - now)))
         connection.close(CloseCode.SILENT)
