@@ -24,6 +24,11 @@ pub(crate) struct KeyFrameGate {
 }
 
 impl KeyFrameGate {
+    /// Somebody needs a key frame, but there is nobody to ask yet.
+    pub(crate) fn want(&mut self) {
+        self.wanted = true;
+    }
+
     /// Somebody needs a key frame. True: ask the publisher now.
     pub(crate) fn request(&mut self, now: Now, rtt: Duration) -> bool {
         self.wanted = true;

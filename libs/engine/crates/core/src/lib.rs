@@ -1,6 +1,10 @@
 //! Rheon's packet engine without I/O: bytes and `now` in; egress runs, events and messages to other workers out.
 #![forbid(unsafe_code)]
 
+// The tests' peers are written against the public interface, inside the crate and outside.
+#[cfg(test)]
+extern crate self as rheon_engine_core;
+
 mod burst;
 pub mod caps;
 mod classify;

@@ -29,6 +29,8 @@ pub enum SharedMessage {
         track: TrackId,
         /// Its description.
         description: Arc<TrackDescription>,
+        /// Per video layer, what a reader could start from at once: the last key frame and what followed, if fresh.
+        recent: Vec<Arc<MediaPacket>>,
     },
     /// Owner to reader: the track is gone (or never was): forwards end with BYE.
     Ended {

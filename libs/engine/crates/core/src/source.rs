@@ -104,6 +104,7 @@ pub(crate) struct Layer {
     numbers: OffsetMap,
     pub(crate) pictures: PictureUnwrapper,
     pub(crate) key_frames: u64,
+    /// Media arrived: there is somebody to ask for key frames.
     pub(crate) started: bool,
 }
 
@@ -126,6 +127,11 @@ impl Layer {
         self.ring.break_stream();
         self.clock = None;
         self.pictures = PictureUnwrapper::default();
+    }
+
+    /// When a key frame is to be asked for: not before there is somebody to ask.
+    fn gate_due(&self, rtt: Duration) -> Option<Now> {
+        if self.started { self.gate.due(rtt) } else { None }
     }
 
     /// Running number of a packet.
@@ -180,6 +186,10 @@ impl Source {
             usize::from(description.layers).min(crate::caps::MAX_LAYERS),
             Layer::default,
         );
+        if matches!(self.origin, Origin::Remote(_)) {
+            // The other worker knows whether there is a publisher to ask.
+            self.layers.iter_mut().for_each(|layer| layer.started = true);
+        }
         self.description = Some(description);
     }
 
@@ -216,7 +226,7 @@ impl Source {
         let layers = self
             .layers
             .iter()
-            .flat_map(|layer| [layer.burst.due(), layer.gate.due(rtt)]);
+            .flat_map(|layer| [layer.burst.due(), layer.gate_due(rtt)]);
         layers.chain([self.catch_up_due]).flatten().min()
     }
 }

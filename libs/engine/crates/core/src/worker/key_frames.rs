@@ -97,16 +97,12 @@ impl Worker {
         let Some(source) = self.sources.get_mut(slot) else {
             return;
         };
-        // Before the first packet there is nobody to ask, and the first frame is a key frame anyway.
-        if matches!(source.origin, Origin::Local { .. })
-            && !source.layer(number).is_some_and(|layer| layer.started)
-        {
+        let Some(layer) = source.layer_mut(number) else {
             return;
-        }
-        if source
-            .layer_mut(number)
-            .is_some_and(|layer| layer.gate.request(now, rtt))
-        {
+        };
+        if !layer.started {
+            layer.gate.want();
+        } else if layer.gate.request(now, rtt) {
             self.ask_for_key_frame(slot, number);
         }
         self.arm_source(slot);
@@ -129,7 +125,7 @@ impl Worker {
             };
             if nobody {
                 layer.gate.forget();
-            } else if layer.gate.timeout(now, rtt) {
+            } else if layer.started && layer.gate.timeout(now, rtt) {
                 self.ask_for_key_frame(slot, number);
             }
         }

@@ -159,7 +159,8 @@ impl Worker {
                 reception.nacks.forget(former);
             }
         }
-        let Some(source) = self.sources.get_mut(source) else {
+        let slot = source;
+        let Some(source) = self.sources.get_mut(slot) else {
             return;
         };
         let track = source.track;
@@ -168,6 +169,8 @@ impl Worker {
         };
         let first = !layer_state.started;
         layer_state.bind(index);
+        // Who waited for a key frame before there was a publisher to ask is served now.
+        self.arm_source(slot);
         if first {
             self.event(Event::TrackStarted {
                 track,

@@ -71,12 +71,22 @@ impl Worker {
                     source.loss_reported(fraction, now);
                 }
             }
-            SharedMessage::Described { track, description } => {
+            SharedMessage::Described {
+                track,
+                description,
+                recent,
+            } => {
                 let Some(slot) = self.source_from(from, track) else {
                     return;
                 };
                 if let Some(source) = self.sources.get_mut(slot) {
                     source.describe(description);
+                    for packet in recent {
+                        if let Some(layer) = source.layer_mut(packet.layer) {
+                            layer.epoch = packet.epoch;
+                            let _ = layer.ring.insert(&packet, &mut PacketPool::discarding());
+                        }
+                    }
                 }
                 self.start_forwards_from(now, slot);
             }
@@ -122,21 +132,21 @@ impl Worker {
             return;
         }
         source.readers.push(from);
-        self.outbox
-            .push_back((from, SharedMessage::Described { track, description }));
+        let video = source.layers.iter().filter(|_| source.is_video());
+        let recent = video
+            .filter_map(|layer| Some(layer.ring.from(layer.ring.fresh_key_frame(now)?)))
+            .flatten()
+            .map(Arc::clone)
+            .collect();
+        self.outbox.push_back((
+            from,
+            SharedMessage::Described {
+                track,
+                description,
+                recent,
+            },
+        ));
         for (layer, number) in source.layers.iter().zip(0u8..) {
-            // What starts a forward here would start one there.
-            if let (true, Some(start)) = (source.is_video(), layer.ring.fresh_key_frame(now)) {
-                for packet in layer.ring.from(start) {
-                    self.outbox.push_back((
-                        from,
-                        SharedMessage::Packet {
-                            track,
-                            packet: Arc::clone(packet),
-                        },
-                    ));
-                }
-            }
             if let Some(report) = layer.clock {
                 self.outbox.push_back((
                     from,

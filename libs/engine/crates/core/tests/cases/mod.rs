@@ -1,0 +1,7 @@
+mod audio;
+mod ice;
+mod limits;
+mod repair;
+mod reports;
+mod sharing;
+mod video;
