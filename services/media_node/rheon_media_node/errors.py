@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - errors are named by what is the case
 """The one error tree of the node: each error names its reason on the wire and when trying again can help."""
 
 from __future__ import annotations
@@ -30,62 +31,62 @@ class NodeError(Exception):
     """Seconds after which the same command may succeed; None: repeating it is of no use."""
 
 
-class InvalidSdp(NodeError):  # noqa: N818 - the field's word
+class InvalidSdp(NodeError):
     """A session description cannot be read or asks for what the node never does."""
 
     reason = Reason.INVALID_SDP
 
 
-class NoCommonCodec(NodeError):  # noqa: N818
+class NoCommonCodec(NodeError):
     """No section has a codec the node can forward."""
 
     reason = Reason.NO_COMMON_CODEC
 
 
-class InvalidArgument(NodeError):  # noqa: N818
+class InvalidArgument(NodeError):
     """A field is missing or out of its range."""
 
     reason = Reason.INVALID_ARGUMENT
 
 
-class RoomNotFound(NodeError):  # noqa: N818
+class RoomNotFound(NodeError):
     """Nobody has anything in that room on this node."""
 
     reason = Reason.ROOM_NOT_FOUND
 
 
-class PublisherNotFound(NodeError):  # noqa: N818
+class PublisherNotFound(NodeError):
     """That user publishes nothing in the room on this node."""
 
     reason = Reason.PUBLISHER_NOT_FOUND
 
 
-class SubscriptionNotFound(NodeError):  # noqa: N818
+class SubscriptionNotFound(NodeError):
     """There is no subscription of that pair."""
 
     reason = Reason.SUBSCRIPTION_NOT_FOUND
 
 
-class StaleSession(NodeError):  # noqa: N818
+class StaleSession(NodeError):
     """A newer session of this participant is known."""
 
     reason = Reason.STALE_SESSION
 
 
-class WrongState(NodeError):  # noqa: N818
+class WrongState(NodeError):
     """The command does not fit what went before, for example an answer to an offer that was replaced."""
 
     reason = Reason.WRONG_STATE
 
 
-class TooMany(NodeError):  # noqa: N818
+class TooMany(NodeError):
     """A limit of the node, the room or the participant is reached."""
 
     reason = Reason.TOO_MANY
     retry_after = 5.0
 
 
-class Overloaded(NodeError):  # noqa: N818
+class Overloaded(NodeError):
     """The engine takes no more commands at the moment."""
 
     reason = Reason.OVERLOADED

@@ -121,6 +121,48 @@ async def test_a_track_added_later_reaches_the_subscriber(gateway: Gateway) -> N
         await bob.until(lambda: len(bob.core.received) == 2)
 
 
+async def test_preferred_layers_are_taken_and_media_goes_on(gateway: Gateway) -> None:
+    published = tracks("audio", "video")
+    async with NativePeer() as ada, NativePeer() as bob:
+        await gateway.publish(1, ada, published)
+        await gateway.subscribe(2, 1, bob)
+        for spatial, temporal in ((2, 2), (0, 2)):
+            await gateway.stub.SetPreferredLayer(
+                pb.SetPreferredLayerRequest(
+                    participant=participant(2), publisher_id=1, spatial=spatial, temporal=temporal
+                ),
+                timeout=5,
+            )
+        await stream(ada, published)
+        await bob.until(lambda: sum(bob.core.received.values()) >= FRAMES * 4 * 0.9)
+
+
+async def test_restarting_a_subscription_keeps_media_flowing(gateway: Gateway) -> None:
+    published = tracks("audio", "video")
+    async with NativePeer() as ada, NativePeer() as bob:
+        await gateway.publish(1, ada, published)
+        await gateway.subscribe(2, 1, bob)
+        restarted = await gateway.stub.RestartSubscriptionIce(
+            pb.RestartSubscriptionIceRequest(participant=participant(2), publisher_id=1), timeout=5
+        )
+        bob.core.ufrag, bob.core.password = "restarted", "r" * 24
+        await gateway.stub.AnswerSubscription(
+            pb.AnswerSubscriptionRequest(
+                participant=participant(2),
+                publisher_id=1,
+                offer_id=restarted.offer_id,
+                answer=bob.core.answer(restarted.offer),
+            ),
+            timeout=5,
+        )
+        answered = bob.core.checks_answered
+        bob.connect(restarted.offer)
+        bob.core.check()
+        await bob.until(lambda: bob.core.checks_answered > answered)
+        await stream(ada, published)
+        await bob.until(lambda: sum(bob.core.received.values()) >= FRAMES * 4 * 0.9)
+
+
 async def test_an_ice_restart_keeps_media_flowing(gateway: Gateway) -> None:
     published = tracks("audio", "video")
     async with NativePeer() as ada, NativePeer() as bob:
