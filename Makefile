@@ -86,7 +86,7 @@ $(VENV)/.ready: requirements-dev.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 engine: $(ENGINE)
 
 $(ENGINE): $(RUST_SOURCES)
-	@command -v cargo >/dev/null || { echo "Rust is needed to build the packet engine: install rustc and cargo 1.85 or later (rustup does)." >&2; exit 1; }
+	@command -v cargo >/dev/null || { echo "Rust is needed to build the packet engine: install rustc and cargo 1.88 or later (rustup does)." >&2; exit 1; }
 	@echo "Building the packet engine …"
 	@cd libs/engine && cargo build --quiet --release --locked -p rheon-engine-python
 	@cp libs/engine/target/release/lib_engine.so $@.new && mv $@.new $@
