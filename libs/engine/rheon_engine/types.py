@@ -8,7 +8,7 @@ from typing import Literal
 
 SrtpProfile = Literal["AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES128_CM_SHA1_80"]
 Kind = Literal["audio", "video"]
-Codec = Literal["opus", "VP8"]
+Codec = Literal["opus", "PCMU", "PCMA", "VP8", "VP9", "H264", "AV1", "H265"]
 
 
 class HeaderExtension(StrEnum):
@@ -24,6 +24,8 @@ class HeaderExtension(StrEnum):
     PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
     ABS_CAPTURE_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time"
     COLOR_SPACE = "http://www.webrtc.org/experiments/rtp-hdrext/color-space"
+    DEPENDENCY_DESCRIPTOR = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+    VIDEO_LAYERS_ALLOCATION = "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,12 @@ class TrackParameters:
     payload_type: int
     clock_rate: int
     encodings: tuple[Encoding, ...]
+    """Layers in the order the publisher lists them, by convention lowest first; never empty."""
     cname: str
     """Canonical name subscribers see: one per publisher, so that audio and video stay in sync (RFC 3550 §6.5.1)."""
     rtx_payload_type: int | None = None
+    red_payload_type: int | None = None
+    """Of audio/red wrapping the codec (RFC 2198): the publisher may send either at any time."""
     nack: bool = False
     pli: bool = False
     transport_cc: bool = False
@@ -81,6 +86,8 @@ class ForwardParameters:
     payload_type: int
     rtx_ssrc: int | None = None
     rtx_payload_type: int | None = None
+    red_payload_type: int | None = None
+    """Of audio/red if the subscriber takes it; None: it gets the codec alone."""
     nack: bool = False
     padding: bool = False
     """The subscriber is known to accept RTP padding on media packets, so that runs of one length grow longer."""
