@@ -29,7 +29,6 @@ from rheon_media_node.dtls import records, srtp_keys
 from rheon_media_node.dtls.events import Connected, DtlsEvent, Failed, FailureReason, PeerClosed
 from rheon_media_node.dtls.fingerprint import Fingerprint, matches
 from rheon_media_node.dtls.identity import DtlsIdentity
-from rheon_media_node.dtls.srtp_keys import SrtpKeys
 
 HANDSHAKE_DEADLINE = 15.0
 """Seconds from `start` to Connected."""
@@ -230,7 +229,7 @@ class DtlsEndpoint:
             self._shutdown()
             self._fail(FailureReason.FINGERPRINT)
             return
-        keys: SrtpKeys | None = srtp_keys.export(self._connection, server=self._role is Role.SERVER)
+        keys = srtp_keys.export(self._connection, server=self._role is Role.SERVER)
         if keys is None:
             self._shutdown()
             self._fail(FailureReason.NO_SRTP_PROFILE)
@@ -241,10 +240,7 @@ class DtlsEndpoint:
         self._events.append(Connected(keys))
 
     def _peer_is_announced(self, fingerprints: tuple[Fingerprint, ...]) -> bool:
-        try:
-            certificate = self._connection.get_peer_certificate(as_cryptography=True)
-        except ValueError:  # OpenSSL reads some certificates that `cryptography` refuses
-            return False
+        certificate = self._connection.get_peer_certificate()
         return certificate is not None and matches(certificate, fingerprints)
 
     # Flights --------------------------------------------------------------------------------------------------------

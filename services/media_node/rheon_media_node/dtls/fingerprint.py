@@ -6,15 +6,10 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from OpenSSL import crypto
 
-# Weakest first. SHA-1 and MD5 are left out: RFC 8122 §5 forbids trusting them alone.
-_ALGORITHMS: dict[str, hashes.HashAlgorithm] = {
-    "sha-256": hashes.SHA256(),
-    "sha-384": hashes.SHA384(),
-    "sha-512": hashes.SHA512(),
-}
+# Weakest first, with OpenSSL's names. SHA-1 and MD5 are left out: RFC 8122 §5 forbids trusting them alone.
+_ALGORITHMS = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
 _STRENGTH = tuple(_ALGORITHMS)
 
 
@@ -30,9 +25,12 @@ class Fingerprint:
         object.__setattr__(self, "value", self.value.upper())
 
 
-def fingerprint_of(certificate: x509.Certificate, algorithm: str = "sha-256") -> Fingerprint:
-    """The fingerprint of a certificate; `algorithm` is one of sha-256, sha-384, sha-512."""
-    return Fingerprint(algorithm, certificate.fingerprint(_ALGORITHMS[algorithm]).hex(":").upper())
+def fingerprint_of(certificate: crypto.X509, algorithm: str = "sha-256") -> Fingerprint:
+    """The fingerprint of a certificate; `algorithm` is one of sha-256, sha-384, sha-512.
+
+    It is the hash of the certificate's bytes, so no certificate can be too strange for it.
+    """
+    return Fingerprint(algorithm, certificate.digest(_ALGORITHMS[algorithm]).decode())
 
 
 def usable(fingerprints: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
@@ -40,7 +38,7 @@ def usable(fingerprints: Iterable[Fingerprint]) -> tuple[Fingerprint, ...]:
     return tuple(fingerprint for fingerprint in fingerprints if fingerprint.algorithm in _ALGORITHMS)
 
 
-def matches(certificate: x509.Certificate, fingerprints: Iterable[Fingerprint]) -> bool:
+def matches(certificate: crypto.X509, fingerprints: Iterable[Fingerprint]) -> bool:
     """Whether the certificate is one the description announced, judged by the strongest hash it lists (RFC 8122 §5)."""
     trusted = usable(fingerprints)
     if not trusted:

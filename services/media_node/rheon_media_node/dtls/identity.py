@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aiortc.rtcdtlstransport import RTCCertificate
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from rheon_media_node.dtls.fingerprint import Fingerprint, fingerprint_of
 
@@ -27,7 +27,7 @@ class DtlsIdentity:
 
     def __init__(self, *, srtp_profiles: bytes = _SRTP_PROFILES) -> None:
         certificate = RTCCertificate.generateCertificate()
-        self.fingerprint: Fingerprint = fingerprint_of(certificate._cert)
+        self.fingerprint: Fingerprint = fingerprint_of(crypto.X509.from_cryptography(certificate._cert))
         """SHA-256 fingerprint for session descriptions."""
         self.context: SSL.Context = _context(certificate, srtp_profiles)
 
