@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(kind(0, 1), Ok(Protocol::Stun));
         assert_eq!(kind(22, 254), Ok(Protocol::Dtls));
         assert_eq!(kind(0x80, 96), Ok(Protocol::Rtp));
-        assert_eq!(kind(0x80, 96 | 0x80), Ok(Protocol::Rtp));
+        assert_eq!(kind(0x80, 0x60 | 0x80), Ok(Protocol::Rtp));
         assert_eq!(kind(0x80, 200), Ok(Protocol::Rtcp));
         for first in [4, 19, 64, 127, 192, 255] {
             assert_eq!(kind(first, 0), Err(DropReason::UnknownProtocol));

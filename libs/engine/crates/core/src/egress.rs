@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn runs_are_bounded() {
         let mut egress = Egress::new(1 << 20);
-        for _ in 0..MAX_SEGMENTS + 1 {
+        for _ in 0..=MAX_SEGMENTS {
             egress.push(address(1), address(2), &[0; 1200]);
         }
         assert!(egress.runs().iter().all(|run| run.len <= MAX_RUN_BYTES));

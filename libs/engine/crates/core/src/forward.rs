@@ -201,13 +201,11 @@ impl Forward {
         }
         let mut vp8 = Vp8Sent::default();
         if let Some(ids) = &packet.vp8 {
-            match self.vp8.rewrite(packet, ids) {
-                Some(sent) => vp8 = sent,
-                None => {
-                    self.sequence.leave_out(packet.sequence);
-                    return None;
-                }
-            }
+            let Some(sent) = self.vp8.rewrite(packet, ids) else {
+                self.sequence.leave_out(packet.sequence);
+                return None;
+            };
+            vp8 = sent;
         }
         let index = self.sequence.map(packet.sequence)?;
         let timestamp = packet.timestamp.wrapping_add(self.timestamp_offset);

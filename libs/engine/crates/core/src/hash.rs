@@ -50,6 +50,7 @@ pub(crate) struct SipHasher13 {
 }
 
 #[inline]
+#[allow(clippy::many_single_char_names)]
 fn round(v: &mut [u64; 4]) {
     let [mut a, mut b, mut c, mut d] = *v;
     a = a.wrapping_add(b);
@@ -114,7 +115,9 @@ mod tests {
     fn depends_on_key_and_bytes_only() {
         let hash = |k0, parts: &[&[u8]]| {
             let mut hasher = KeyedState::new(k0, 2).build_hasher();
-            parts.iter().for_each(|part| hasher.write(part));
+            for part in parts {
+                hasher.write(part);
+            }
             hasher.finish()
         };
         assert_eq!(hash(1, &[b"media-packets"]), hash(1, &[b"media", b"-packets"]));

@@ -24,6 +24,7 @@ impl Random {
         random
     }
 
+    #[allow(clippy::many_single_char_names)]
     pub(crate) fn next_u64(&mut self) -> u64 {
         let [mut a, mut b, mut c, mut d] = self.s;
         let result = b.wrapping_mul(5).rotate_left(7).wrapping_mul(9);

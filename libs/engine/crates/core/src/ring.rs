@@ -152,7 +152,7 @@ mod tests {
         Arc::new(MediaPacket {
             sequence,
             arrival: Now::from_millis(millis),
-            key_frame: sequence % 100 == 0,
+            key_frame: sequence.is_multiple_of(100),
             ..MediaPacket::default()
         })
     }

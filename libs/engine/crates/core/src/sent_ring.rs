@@ -20,7 +20,7 @@ pub(crate) struct Sent {
     input: u32,
     pub(crate) timestamp: u32,
     /// Milliseconds of the last time it was sent, wrapping.
-    last_sent: u32,
+    at_millis: u32,
     vp8_picture: u16,
     vp8_tl0: u8,
     pub(crate) layer: u8,
@@ -77,7 +77,7 @@ impl SentRing {
                 output: output as u32,
                 input: input as u32,
                 timestamp,
-                last_sent: millis(now),
+                at_millis: millis(now),
                 vp8_picture: vp8.picture_id,
                 vp8_tl0: vp8.tl0_pic_idx,
                 layer,
@@ -95,7 +95,7 @@ impl SentRing {
         if entry.sends == 0 || entry.output != output as u32 {
             return Err(NotResent::Gone);
         }
-        let since = Duration::from_millis(u64::from(millis(now).wrapping_sub(entry.last_sent)));
+        let since = Duration::from_millis(u64::from(millis(now).wrapping_sub(entry.at_millis)));
         // The first request is always about a packet lost; from then on the answer may still be on its way.
         if entry.sends > MAX_RESENDS || (entry.sends > 1 && since < rtt) {
             return Err(NotResent::Repeat);
@@ -106,7 +106,7 @@ impl SentRing {
     pub(crate) fn resent(&mut self, output: u64, now: Now) {
         if let Some(entry) = self.entries.get_mut((output % SENT_PACKETS as u64) as usize) {
             entry.sends = entry.sends.saturating_add(1);
-            entry.last_sent = millis(now);
+            entry.at_millis = millis(now);
         }
     }
 }

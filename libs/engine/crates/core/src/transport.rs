@@ -83,7 +83,7 @@ pub(crate) struct Transport {
     /// SSRC of our RTCP.
     pub(crate) rtcp_ssrc: Ssrc,
     /// Next transport-wide sequence number.
-    transport_sequence: u16,
+    next_sequence: u16,
     rtt: Option<Duration>,
     /// When sender reports are due next; `None`: nothing was sent since the last ones.
     pub(crate) sender_reports_due: Option<Now>,
@@ -108,7 +108,7 @@ impl Transport {
             senders: KeyedMap::with_hasher(keys),
             retired: KeyedMap::with_hasher(keys),
             rtcp_ssrc,
-            transport_sequence: 0,
+            next_sequence: 0,
             rtt: None,
             sender_reports_due: None,
             armed: Armed::default(),
@@ -192,7 +192,7 @@ impl Transport {
         let (Some(keys), Some(destination)) = (&self.keys, self.ice.destination()) else {
             return false;
         };
-        let transport_sequence = self.transport_sequence.to_be_bytes();
+        let transport_sequence = self.next_sequence.to_be_bytes();
         let send_time = abs_send_time(now.as_micros());
         let ids = packet.extensions;
         let passed = packet.passthrough;
@@ -258,7 +258,7 @@ impl Transport {
         }
         egress.commit(destination.local, destination.remote, len);
         if ids.transport_cc.is_some() {
-            self.transport_sequence = self.transport_sequence.wrapping_add(1);
+            self.next_sequence = self.next_sequence.wrapping_add(1);
         }
         self.count_sent(len, counters);
         true

@@ -154,10 +154,9 @@ impl Worker {
             .tracks
             .iter_mut()
             .find(|published| published.source == source);
-        if let Some(current) = published.and_then(|published| published.current.get_mut(usize::from(layer))) {
-            if let Some(former) = current.replace(ssrc) {
-                reception.nacks.forget(former);
-            }
+        let current = published.and_then(|published| published.current.get_mut(usize::from(layer)));
+        if let Some(former) = current.and_then(|current| current.replace(ssrc)) {
+            reception.nacks.forget(former);
         }
         let slot = source;
         let Some(source) = self.sources.get_mut(slot) else {

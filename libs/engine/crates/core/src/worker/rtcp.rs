@@ -98,7 +98,7 @@ impl Worker {
                 counters.feedback_lost = counters.feedback_lost.saturating_add(lost);
             }
             Packet::ExtendedReport { ssrc, blocks } => {
-                blocks.for_each(|block| self.extended(now, slot, ssrc, &block))
+                blocks.for_each(|block| self.extended(now, slot, ssrc, &block));
             }
             Packet::SourceDescription(_)
             | Packet::Bye { .. }

@@ -145,7 +145,7 @@ fn authentic_nonsense_never_stops_a_call() {
         if random() % 3 == 0 {
             packet.extensions.push((
                 1 + (random() % 14) as u8,
-                (0..1 + random() % 16).map(|_| random() as u8).collect(),
+                (0..=random() % 16).map(|_| random() as u8).collect(),
             ));
         }
         let bytes = net.peers[publisher].protect(&packet);

@@ -87,7 +87,7 @@ fn a_subscribers_nack_is_answered_by_rtx() {
         .count();
     assert_eq!(resent, 3);
     net.rtcp(subscriber, |writer| {
-        writer.nack(9, 500, [lost.header.sequence.wrapping_sub(700)])
+        writer.nack(9, 500, [lost.header.sequence.wrapping_sub(700)]);
     });
     assert_eq!(net.dropped(DropReason::RetransmissionGone), 1);
 }

@@ -137,7 +137,7 @@ fn reference_times_are_answered_and_ours_measures_the_round_trip() {
     net.add_track(publisher, 10, opus(1));
     net.rtp(publisher, &audio_packet(1, 0));
     net.rtcp(publisher, |writer| {
-        writer.extended_report_rrtr(1, 0x1111_2222_3333_4444)
+        writer.extended_report_rrtr(1, 0x1111_2222_3333_4444);
     });
     net.pass_millis(700);
     let blocks: Vec<_> = net.peers[publisher]

@@ -481,7 +481,7 @@ pub fn video_packet(
         (frame / 2) as u8,
         tid << 6 | u8::from(tid > 0) << 5,
     ];
-    payload.push(if key && part == 0 { 0 } else { 1 });
+    payload.push(u8::from(!(key && part == 0)));
     payload.resize(1000, frame as u8);
     Outgoing {
         payload_type: 96,

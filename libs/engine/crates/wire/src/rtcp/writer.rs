@@ -48,7 +48,7 @@ impl<'a> Writer<'a> {
         let start = self.out.len();
         self.out.extend_from_slice(&[0x80, packet_type, 0, 0]);
         let count = body(self.out);
-        while (self.out.len() - start) % 4 != 0 {
+        while !(self.out.len() - start).is_multiple_of(4) {
             self.out.push(0);
         }
         let [.., l0, l1] = ((self.out.len() - start) / 4 - 1).to_be_bytes();
