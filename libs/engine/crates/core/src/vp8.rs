@@ -24,6 +24,8 @@ pub(crate) struct Vp8Rewriter {
     /// Highest temporal layer wished for, and the one now sent.
     limit: u8,
     current: u8,
+    /// Highest temporal layer the publisher sent so far.
+    highest: u8,
 }
 
 impl Vp8Rewriter {
@@ -36,6 +38,7 @@ impl Vp8Rewriter {
             last_tl0: first_tl0,
             limit: u8::MAX,
             current: u8::MAX,
+            highest: 0,
         }
     }
 
@@ -43,14 +46,14 @@ impl Vp8Rewriter {
         self.limit = temporal;
     }
 
-    /// Highest temporal layer sent, given that only those up to `tid` exist.
+    /// Highest temporal layer sent.
     pub(crate) fn current(&self) -> u8 {
-        self.current.min(self.limit)
+        self.current.min(self.limit).min(self.highest)
     }
 
     /// A layer is left out by wish.
     pub(crate) fn limited(&self) -> bool {
-        self.limit < 3
+        self.limit < self.highest
     }
 
     /// Sending starts, or goes on after a break, at this key frame.
@@ -66,6 +69,7 @@ impl Vp8Rewriter {
 
     /// What to send a packet under; `None`: its frame is left out.
     pub(crate) fn rewrite(&mut self, packet: &MediaPacket, ids: &Vp8Ids) -> Option<Vp8Sent> {
+        self.highest = self.highest.max(ids.tid.unwrap_or(0));
         let Some(picture) = ids.picture_id else {
             // Without picture ids a frame cannot be told from its neighbours: nothing is left out.
             return Some(Vp8Sent {

@@ -1,3 +1,4 @@
+mod allocation;
 mod audio;
 mod ice;
 mod limits;
