@@ -35,8 +35,10 @@ def _malformed(reason: str) -> ProtocolError:
     return ProtocolError(ErrorCode.MALFORMED, invalid_json(reason))
 
 
-def read_candidate(message: dict[str, object]) -> Candidate:
+def read_candidate(message: dict[str, object], *, any_line: bool = False) -> Candidate:
     """Read `candidate` in any of its shapes: string, object, string with siblings; null, "" and absent mean the end.
+
+    `any_line` leaves the line itself to whoever it is meant for.
 
     Raises ProtocolError (MALFORMED).
     """
@@ -50,7 +52,7 @@ def read_candidate(message: dict[str, object]) -> Candidate:
         value = ""
     if not isinstance(value, str) or len(value) > MAX_CANDIDATE_CHARACTERS:
         raise _malformed("candidate must be a candidate line, an object holding one, or null")
-    if value and not _LINE.fullmatch(value):
+    if value and not any_line and not _LINE.fullmatch(value):
         raise _malformed("candidate is not an ICE candidate line")
     if mid is not None and not (isinstance(mid, str) and len(mid) <= MAX_MID_CHARACTERS):
         raise _malformed("sdpMid must be a string")

@@ -130,7 +130,7 @@ def _read_descriptions(raw: dict[str, object]) -> None:
 
 def _check_relayed(tag: str, raw: dict[str, object]) -> None:
     if tag == "ice-candidate":
-        read_candidate(raw)
+        read_candidate(raw, any_line=True)
         value = raw.get("candidate", UNSET)
         if isinstance(value, dict):
             fields = ("candidate", "sdpMid", "sdpMLineIndex", "usernameFragment")

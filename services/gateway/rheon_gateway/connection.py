@@ -31,7 +31,7 @@ from rheon_signaling import server_messages as server
 
 
 class ClientConnection:
-    """A client. Use within `tasks`, which own its lanes; call `close` when the socket is gone."""
+    """A client. Give it tasks for its lanes first, and call `leave` when the socket is gone."""
 
     def __init__(
         self,
@@ -39,7 +39,6 @@ class ClientConnection:
         verify: Verify,
         outbox: Outbox,
         counters: SignalingCounters,
-        tasks: asyncio.TaskGroup,
         *,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -47,12 +46,21 @@ class ClientConnection:
         self._hub = hub
         self._outbox = outbox
         self._counters = counters
-        self._tasks = tasks
+        self._tasks: asyncio.TaskGroup | None = None
         self._now = now
         self._state = ConnectionState(verify, now())
         self._lanes: dict[str, Lane] = {}
         self._places = asyncio.Semaphore(MAX_PENDING)
         self._gone = False
+
+    def lanes_run_in(self, tasks: asyncio.TaskGroup) -> None:
+        """The group that owns the tasks of the lanes, and waits for them."""
+        self._tasks = tasks
+
+    @property
+    def user_id(self) -> int | None:
+        """Who is connected; None until authenticated."""
+        return self._state.claims.user_id if self._state.claims is not None else None
 
     @property
     def closing(self) -> bool:
@@ -62,6 +70,12 @@ class ClientConnection:
     def send(self, frame: bytes) -> None:
         """Queue a frame for the client."""
         self._outbox.put(frame)
+
+    def tell(self, message: server.ServerMessage) -> None:
+        """Queue a message to the client."""
+        if isinstance(message, server.Error):
+            self._counters.error(message.code)
+        self._outbox.put(encode(message))
 
     def close(self, code: CloseCode) -> None:
         """Close once everything queued has been sent."""
@@ -98,9 +112,7 @@ class ClientConnection:
         for action in actions:
             match action:
                 case Reply(message=message):
-                    if isinstance(message, server.Error):
-                        self._counters.error(message.code)
-                    self.send(encode(message))
+                    self.tell(message)
                 case Close(code=code):
                     self.close(code)
                 case Dispatch(message=message):
@@ -124,7 +136,7 @@ class ClientConnection:
         await self._places.acquire()
 
     def _open_lane(self, room: str) -> Lane | None:
-        if len(self._lanes) >= MAX_ROOMS or self._state.claims is None or self._gone:
+        if len(self._lanes) >= MAX_ROOMS or self._state.claims is None or self._tasks is None or self._gone:
             return None
         session = RoomSession(room, self._state.claims, p2p_relay=self._hub.p2p_relay)
         lane = Lane(self._hub, Seat(session, self), handled=self._places.release, failed=self._fail)
@@ -142,8 +154,7 @@ class ClientConnection:
         for action in failure(error):
             match action:
                 case Reply(message=message):
-                    self._counters.error(error.code)
-                    self.send(encode(message))
+                    self.tell(message)
                 case Close(code=code):
                     self.close(code)
                 case _:

@@ -6,7 +6,7 @@ calls of the sessions it concerns. It decides nothing a session decides.
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from rheon_cluster import (
     Cluster,
@@ -35,6 +35,9 @@ from rheon_gateway.room_view import RoomView
 from rheon_gateway.seat import Seat
 from rheon_signaling import CloseCode, ErrorCode, ProtocolError, encode, errors
 from rheon_telemetry import get_logger
+
+_WATCH_AGAIN: Final = 0.5
+"""Seconds before a room whose watch ended is followed again."""
 
 _log = get_logger("rheon.gateway.hub")
 
@@ -68,7 +71,10 @@ class Hub:
         async with asyncio.TaskGroup() as tasks, self.cluster.inbox(self.gateway_id) as inbox:
             self._tasks = tasks
             async for message in inbox:
-                self._receive(message)
+                try:
+                    self._receive(message)
+                except Exception:
+                    _log.exception("inbox message failed")
 
     @property
     def rooms(self) -> int:
@@ -261,10 +267,16 @@ class Hub:
 
     async def _follow(self, name: str, room: _Room) -> None:
         """Apply the updates of a room for as long as somebody here is in it."""
-        async with self.cluster.watch(name) as watch:
-            async for update in watch:
-                if room.view.apply(update):
-                    self._publish_update(room, update)
+        while True:
+            try:
+                async with self.cluster.watch(name) as watch:
+                    async for update in watch:
+                        if room.view.apply(update):
+                            self._publish_update(room, update)
+            except Exception:
+                # A new watch begins with a snapshot, which makes up for what was missed.
+                _log.exception("room watch failed")
+            await asyncio.sleep(_WATCH_AGAIN)
 
     def _publish_update(self, room: _Room, update: RoomUpdate) -> None:
         match update:

@@ -5,6 +5,7 @@ from typing import Protocol
 from rheon_cluster import Member
 from rheon_gateway.effects import NodeCommand, Offer
 from rheon_signaling import CloseCode
+from rheon_signaling.server_messages import ServerMessage
 
 
 class Connection(Protocol):
@@ -16,6 +17,9 @@ class Connection(Protocol):
 
     def send(self, frame: bytes) -> None:
         """Queue a frame; too slow a reader loses its connection."""
+
+    def tell(self, message: ServerMessage) -> None:
+        """Queue a message."""
 
     def close(self, code: CloseCode) -> None:
         """Close once everything queued has been sent."""

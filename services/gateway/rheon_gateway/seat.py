@@ -4,7 +4,6 @@ from rheon_cluster import UserId
 from rheon_gateway.ports import Connection
 from rheon_gateway.room_session import RoomSession
 from rheon_gateway.room_view import Announcer, RoomView
-from rheon_signaling import encode
 from rheon_signaling.server_messages import ServerMessage
 
 
@@ -24,7 +23,7 @@ class Seat:
     def send(self, *messages: ServerMessage) -> None:
         """Queue messages to the client."""
         for message in messages:
-            self.connection.send(encode(message))
+            self.connection.tell(message)
 
     def tell(self, view: RoomView, changed: UserId | None = None) -> None:
         """Send what the member does not know yet."""

@@ -17,6 +17,7 @@ from rheon_gateway.metrics import SignalingCounters
 from rheon_gateway.outbox import Outbox
 from rheon_signaling import MAX_FRAME_BYTES, CloseCode, ErrorCode, encode
 from rheon_signaling.server_messages import Error
+from rheon_telemetry import get_logger
 
 _CLOSE_HANDSHAKE: Final = 1.0
 """Seconds for the peer to answer a close frame before the connection is cut."""
@@ -29,6 +30,8 @@ _CLOSE_PAYLOAD: Final = struct.Struct("!H")
 _LINGER: Final = 0.5
 _FRAMES_PER_TURN: Final = 32
 _CLOCK_STEP: Final = 0.01
+
+_log = get_logger("rheon.gateway.socket")
 
 
 class _WebSocket(web.WebSocketResponse[bool]):
@@ -112,15 +115,17 @@ class SocketServer:
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one WebSocket from its upgrade request to its end."""
         socket = _WebSocket()
-        await socket.prepare(request)
+        with suppress(ConnectionError):
+            await socket.prepare(request)
         transport = request.transport
-        if transport is None:
+        if transport is None or not socket.prepared:
             return socket
         outbox = Outbox(_FrameSocket(socket, transport))
+        connection = ClientConnection(self._hub, self._verify, outbox, self._counters)
         self._counters.connections += 1
         try:
             async with asyncio.TaskGroup() as lanes:
-                connection = ClientConnection(self._hub, self._verify, outbox, self._counters, lanes)
+                connection.lanes_run_in(lanes)
                 self._open.add(connection)
                 try:
                     await self._exchange(socket, outbox, connection)
@@ -129,6 +134,7 @@ class SocketServer:
                     await connection.leave()
         finally:
             self._counters.connections -= 1
+            _log.info("connection closed", connection=connection.connection_id, user_id=connection.user_id)
             # What a peer that does not read has left in the buffer would keep the connection open for ever.
             if transport.get_write_buffer_size():
                 transport.abort()

@@ -180,6 +180,9 @@ class NodeLink:
                     await self._listener.node_event(self.node_id, event)
         except (grpc.aio.AioRpcError, TimeoutError, StopAsyncIteration):
             pass
+        except Exception:
+            # An event that could not be applied: the next stream's snapshot sets things right.
+            _log.exception("event stream abandoned")
         finally:
             was_serving, self.serving = self.serving, False
             call.cancel()
