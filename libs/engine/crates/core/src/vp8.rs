@@ -74,7 +74,7 @@ impl Vp8Rewriter {
             // Without picture ids a frame cannot be told from its neighbours: nothing is left out.
             return Some(Vp8Sent {
                 picture_id: 0,
-                tl0_pic_idx: self.tl0(ids),
+                tl0_pic_idx: self.sent_tl0(ids),
             });
         };
         if self.pictures.newest().is_none_or(|newest| picture > newest) {
@@ -86,18 +86,19 @@ impl Vp8Rewriter {
         }
         let output = self.pictures.map(picture)?;
         self.next_picture = self.next_picture.max(output.saturating_add(1));
-        let tl0_pic_idx = self.tl0(ids);
-        if ids.tl0_pic_idx.is_some() && tl0_pic_idx.wrapping_sub(self.last_tl0) < 0x80 {
-            self.last_tl0 = tl0_pic_idx;
-        }
         Some(Vp8Sent {
             picture_id: (output & 0x7fff) as u16,
-            tl0_pic_idx,
+            tl0_pic_idx: self.sent_tl0(ids),
         })
     }
 
-    fn tl0(&self, ids: &Vp8Ids) -> u8 {
-        ids.tl0_pic_idx.unwrap_or(0).wrapping_sub(self.tl0_offset)
+    /// The TL0PICIDX a packet is sent under; the newest is where the next start goes on.
+    fn sent_tl0(&mut self, ids: &Vp8Ids) -> u8 {
+        let sent = ids.tl0_pic_idx.unwrap_or(0).wrapping_sub(self.tl0_offset);
+        if ids.tl0_pic_idx.is_some() && sent.wrapping_sub(self.last_tl0) < 0x80 {
+            self.last_tl0 = sent;
+        }
+        sent
     }
 
     /// A new frame: the layers sent may change.
@@ -191,5 +192,23 @@ mod tests {
         assert_eq!(send(&mut rewriter, 0), Some((5, 201)));
         rewriter.start(&frame(100).1);
         assert_eq!(send(&mut rewriter, 100), Some((6, 202)));
+    }
+
+    #[test]
+    fn tl0_goes_on_after_a_break_without_picture_ids() {
+        let mut rewriter = Vp8Rewriter::new(5, 200);
+        let ids = |tl0| Vp8Ids {
+            tl0_pic_idx: Some(tl0),
+            ..Vp8Ids::default()
+        };
+        let packet = MediaPacket::default();
+        let mut sent = |rewriter: &mut Vp8Rewriter, tl0| {
+            rewriter.rewrite(&packet, &ids(tl0)).map(|sent| sent.tl0_pic_idx)
+        };
+        rewriter.start(&ids(7));
+        assert_eq!(sent(&mut rewriter, 7), Some(201));
+        assert_eq!(sent(&mut rewriter, 9), Some(203));
+        rewriter.start(&ids(90));
+        assert_eq!(sent(&mut rewriter, 90), Some(204));
     }
 }
