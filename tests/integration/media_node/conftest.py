@@ -70,6 +70,19 @@ class Gateway:
         await self.event("subscription_ready")
         return offered
 
+    async def answer_again(self, user: int, publisher: int, peer: NativePeer) -> None:
+        """Answer the changed offer the node makes of its own accord."""
+        offered = (await self.event("subscription_offered")).subscription_offered
+        await self.stub.AnswerSubscription(
+            pb.AnswerSubscriptionRequest(
+                participant=participant(user),
+                publisher_id=publisher,
+                offer_id=offered.offer_id,
+                answer=peer.core.answer(offered.offer),
+            ),
+            timeout=5,
+        )
+
     async def get_node(self) -> pb.GetNodeResponse:
         """The node as it shows itself."""
         return await self.stub.GetNode(pb.GetNodeRequest(), timeout=5)

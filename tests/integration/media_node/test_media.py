@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
+from functools import partial
 
 import grpc
 import pytest
 from rheon.media.v1 import media_pb2 as pb
 
 from tests.integration.media_node.conftest import Gateway, participant
-from tests.support.native_peer import NativePeer, SentTrack, tracks
+from tests.support.native_peer import NativePeer, PeerCore, SentTrack, tracks
 
 FRAMES = 50
 """Video frames sent per test; each is three packets. One audio packet goes with each frame."""
@@ -24,13 +26,18 @@ async def stream(peer: NativePeer, published: tuple[SentTrack, ...], frames: int
         await asyncio.sleep(0.01)
 
 
+def enough(peer: PeerCore) -> bool:
+    """Nine tenths of a whole stream have arrived."""
+    return sum(peer.received.values()) >= FRAMES * 4 * 0.9
+
+
 async def test_packets_reach_the_subscriber(gateway: Gateway) -> None:
     published = tracks("audio", "video")
     async with NativePeer() as ada, NativePeer() as bob:
         await gateway.publish(1, ada, published)
         await gateway.subscribe(2, 1, bob)
         await stream(ada, published)
-        await bob.until(lambda: len(bob.core.received) >= 2 and sum(bob.core.received.values()) >= FRAMES * 4 * 0.9)
+        await bob.until(lambda: len(bob.core.received) == 2 and enough(bob.core))
 
         room = await gateway.stub.GetRoom(pb.GetRoomRequest(room="room"), timeout=5)
         (publisher,), (subscription,) = room.publishers, room.subscriptions
@@ -53,8 +60,8 @@ async def test_a_subscriber_on_each_worker_gets_the_track(gateway: Gateway) -> N
         room = await gateway.stub.GetRoom(pb.GetRoomRequest(room="room"), timeout=5)
         assert {subscription.transport.worker for subscription in room.subscriptions} == {0, 1}
         await stream(ada, published)
-        await bob.until(lambda: sum(bob.core.received.values()) >= FRAMES * 4 * 0.9)
-        await eve.until(lambda: sum(eve.core.received.values()) >= FRAMES * 4 * 0.9)
+        await bob.until(lambda: enough(bob.core))
+        await eve.until(lambda: enough(eve.core))
 
 
 async def test_leaving_frees_everything(gateway: Gateway) -> None:
@@ -107,18 +114,38 @@ async def test_a_track_added_later_reaches_the_subscriber(gateway: Gateway) -> N
         request = pb.PublishRequest(participant=participant(1), offer=ada.core.offer(published))
         response = await gateway.stub.Publish(request, timeout=5)
         assert [track.codec for track in response.tracks] == ["opus", "VP8"]
-        offered = (await gateway.event("subscription_offered")).subscription_offered
-        await gateway.stub.AnswerSubscription(
-            pb.AnswerSubscriptionRequest(
-                participant=participant(2),
-                publisher_id=1,
-                offer_id=offered.offer_id,
-                answer=bob.core.answer(offered.offer),
-            ),
-            timeout=5,
-        )
+        await gateway.answer_again(2, 1, bob)
         await stream(ada, published)
         await bob.until(lambda: len(bob.core.received) == 2)
+
+
+async def test_a_publisher_that_reconnects_keeps_its_subscribers(gateway: Gateway) -> None:
+    first, second = tracks("audio", "video"), tracks("audio", "video")
+    async with NativePeer() as ada, NativePeer() as again, NativePeer() as bob:
+        await gateway.publish(1, ada, first)
+        await gateway.subscribe(2, 1, bob)
+        await stream(ada, first, frames=5)
+        await bob.until(lambda: len(bob.core.received) == 2)
+        await gateway.publish(1, again, second)
+        await ada.until(lambda: ada.core.closed)
+        await gateway.answer_again(2, 1, bob)
+        await stream(again, second)
+        await bob.until(lambda: len(bob.core.received) == 4)
+        assert (await gateway.get_node()).tables["transports"] == 2
+
+
+async def test_many_subscribers_come_at_once(gateway: Gateway) -> None:
+    published = tracks("audio", "video")
+    async with AsyncExitStack() as stack:
+        ada, *viewers = [await stack.enter_async_context(NativePeer()) for _ in range(31)]
+        await gateway.publish(1, ada, published)
+        await asyncio.gather(*(gateway.subscribe(2 + index, 1, viewer) for index, viewer in enumerate(viewers)))
+        await stream(ada, published)
+        for viewer in viewers:
+            await viewer.until(partial(enough, viewer.core))
+        node = await gateway.get_node()
+        assert node.tables["forwards"] == 2 * len(viewers)
+        assert dict(node.transports_by_state) == {"new": 0, "connecting": 0, "connected": 31}
 
 
 async def test_preferred_layers_are_taken_and_media_goes_on(gateway: Gateway) -> None:
@@ -134,7 +161,7 @@ async def test_preferred_layers_are_taken_and_media_goes_on(gateway: Gateway) ->
                 timeout=5,
             )
         await stream(ada, published)
-        await bob.until(lambda: sum(bob.core.received.values()) >= FRAMES * 4 * 0.9)
+        await bob.until(lambda: enough(bob.core))
 
 
 async def test_restarting_a_subscription_keeps_media_flowing(gateway: Gateway) -> None:
@@ -160,7 +187,7 @@ async def test_restarting_a_subscription_keeps_media_flowing(gateway: Gateway) -
         bob.core.check()
         await bob.until(lambda: bob.core.checks_answered > answered)
         await stream(ada, published)
-        await bob.until(lambda: sum(bob.core.received.values()) >= FRAMES * 4 * 0.9)
+        await bob.until(lambda: enough(bob.core))
 
 
 async def test_an_ice_restart_keeps_media_flowing(gateway: Gateway) -> None:
@@ -175,7 +202,7 @@ async def test_an_ice_restart_keeps_media_flowing(gateway: Gateway) -> None:
         ada.core.check()
         await ada.until(lambda: ada.core.checks_answered > answered)
         await stream(ada, published)
-        await bob.until(lambda: sum(bob.core.received.values()) >= FRAMES * 4 * 0.9)
+        await bob.until(lambda: enough(bob.core))
 
 
 async def test_a_silent_client_is_noticed_within_35_seconds(gateway: Gateway) -> None:
