@@ -90,7 +90,7 @@ class Walk:
 
     def participant(self) -> Participant:
         room, user = self.dice.choice(ROOMS), self.dice.choice(USERS)
-        if self.dice.random() < 0.1:
+        if self.dice.random() < 0.01:
             self.sessions[room, user] += 1
         session = self.sessions[room, user] - (self.dice.random() < 0.05)
         gateway = GatewayId(f"g{user % 2}")
@@ -101,28 +101,31 @@ class Walk:
         other = UserId(self.dice.choice(USERS))
         any_transport = self.dice.choice(sorted(self.model.transports)) if self.model.transports else TransportId(0)
         with suppress(NodeError):
-            match self.dice.randrange(10):
-                case 0 | 1:
+            match self.dice.randrange(40):
+                case 0 | 1 | 2 | 3:
                     self.publish(who)
-                case 2 | 3:
+                case 38:
+                    self.model.apply(self.rooms.failed(any_transport, CloseReason.ICE_FAILED))
+                case 39:
+                    self.leave(who, other)
+                case number if number < 10:
                     self.rooms.check_subscribe(who, other)
                     effects, offer = self.rooms.subscribe(who, other, self.open())
                     self.model.apply([*effects, offer])
-                case 4 | 5 if any_transport in self.model.offers:
-                    offer = self.model.offers[any_transport]
-                    taken = {each.track_id: forward(each.mid) for each in offer.tracks if self.dice.random() < 0.9}
-                    answered = OfferId(offer.offer - (self.dice.random() < 0.1))
-                    self.model.apply(self.rooms.answer(offer.participant, offer.publisher, answered, taken))
-                case 6 | 7:
-                    self.model.apply(self.rooms.connected(any_transport))
-                case 8:
-                    self.model.apply(self.rooms.failed(any_transport, CloseReason.ICE_FAILED))
+                case number if number < 25:
+                    if self.model.offers:
+                        self.answer(self.dice.choice(list(self.model.offers.values())))
                 case _:
-                    self.leave(who, other)
+                    self.model.apply(self.rooms.connected(any_transport))
+
+    def answer(self, offer: Offer) -> None:
+        taken = {each.track_id: forward(each.mid) for each in offer.tracks if self.dice.random() < 0.9}
+        answered = OfferId(offer.offer - (self.dice.random() < 0.1))
+        self.model.apply(self.rooms.answer(offer.participant, offer.publisher, answered, taken))
 
     def publish(self, who: Participant) -> None:
         publisher = self.rooms.publisher(who)
-        fresh = publisher is None or self.dice.random() < 0.2
+        fresh = publisher is None or self.dice.random() < 0.1
         self.rooms.check_publish(who, new_transport=fresh)
         transport = self.open() if publisher is None or fresh else publisher.transport
         kept = [] if publisher is None or fresh else [each for each in publisher.listed() if self.dice.random() < 0.8]
