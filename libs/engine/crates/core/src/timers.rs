@@ -1,7 +1,7 @@
-//! When something is due. A heap with one live entry per transport and per source: idle ones cost nothing until then.
+//! When something is due. A heap with a few entries per transport and per source: idle ones cost nothing until then.
 //!
-//! Entries are never searched for. Whoever arms a timer keeps its moment; an entry that comes up with another moment
-//! than its owner's is stale and is thrown away.
+//! Entries are never searched for. Whoever arms a timer keeps its moments (`Armed`); an entry that comes up with a
+//! moment its owner does not know is stale and is thrown away.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,9 +16,16 @@ pub(crate) enum TimerOwner {
     Source(TrackId),
 }
 
-/// The moment an owner's live heap entry stands at.
+/// Moments of one owner in the heap that are remembered.
+const QUEUED: usize = 4;
+
+/// The moments an owner's live heap entries stand at, the latest first: what is due in seconds waits below what is
+/// due in milliseconds, and is not queued again when that was done.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Armed(Option<Now>);
+pub(crate) struct Armed {
+    queued: [Now; QUEUED],
+    len: usize,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
@@ -28,10 +35,10 @@ pub(crate) struct Timers {
 impl Timers {
     /// Make sure the owner comes up at `at` or before. An earlier entry stays and re-arms when it comes up.
     pub(crate) fn arm(&mut self, at: Now, owner: TimerOwner, armed: &mut Armed) {
-        if armed.0.is_some_and(|earlier| earlier <= at) {
+        if armed.next().is_some_and(|earlier| earlier <= at) {
             return;
         }
-        armed.0 = Some(at);
+        armed.push(at);
         self.heap.push(Reverse((at, owner)));
     }
 
@@ -47,11 +54,23 @@ impl Timers {
 }
 
 impl Armed {
-    /// True if the entry that came up at `at` is the live one, which it then no longer is.
+    fn next(&self) -> Option<Now> {
+        self.queued.get(self.len.checked_sub(1)?).copied()
+    }
+
+    /// Queue a moment before all others. With no room left the next one is forgotten, and its entry goes stale.
+    fn push(&mut self, at: Now) {
+        self.len = self.len.saturating_add(1).min(QUEUED);
+        if let Some(slot) = self.len.checked_sub(1).and_then(|last| self.queued.get_mut(last)) {
+            *slot = at;
+        }
+    }
+
+    /// True if the entry that came up at `at` is a live one, which it then no longer is.
     pub(crate) fn fired(&mut self, at: Now) -> bool {
-        let live = self.0 == Some(at);
+        let live = self.next() == Some(at);
         if live {
-            self.0 = None;
+            self.len = self.len.saturating_sub(1);
         }
         live
     }
@@ -62,18 +81,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_earlier_deadline_replaces_a_later_one() {
+    fn an_earlier_deadline_comes_first_and_the_later_one_stays() {
         let mut timers = Timers::default();
         let mut armed = Armed::default();
         let owner = TimerOwner::Source(TrackId(1));
-        timers.arm(Now::from_millis(9), owner, &mut armed);
-        timers.arm(Now::from_millis(20), owner, &mut armed);
-        timers.arm(Now::from_millis(5), owner, &mut armed);
-        assert_eq!(timers.next(), Some(Now::from_millis(5)));
-        let (at, _) = timers.pop_due(Now::from_millis(30)).expect("due");
-        assert!(armed.fired(at));
-        let (at, _) = timers.pop_due(Now::from_millis(30)).expect("stale");
-        assert!(!armed.fired(at));
+        for millis in [9, 20, 5] {
+            timers.arm(Now::from_millis(millis), owner, &mut armed);
+        }
+        for millis in [5, 9] {
+            let (at, _) = timers.pop_due(Now::from_millis(30)).expect("due");
+            assert_eq!(at, Now::from_millis(millis));
+            assert!(armed.fired(at));
+        }
         assert!(timers.pop_due(Now::from_millis(30)).is_none());
+    }
+
+    #[test]
+    fn a_busy_owner_does_not_fill_the_heap() {
+        let mut timers = Timers::default();
+        let mut armed = Armed::default();
+        let owner = TimerOwner::Source(TrackId(1));
+        for millis in 0..10_000 {
+            let now = Now::from_millis(millis);
+            for ahead in [30_000, 1000, 100, 20, 5] {
+                timers.arm(now + std::time::Duration::from_millis(ahead), owner, &mut armed);
+            }
+            while let Some((at, _)) = timers.pop_due(now) {
+                armed.fired(at);
+            }
+            assert!(timers.heap.len() < 100, "{}", timers.heap.len());
+        }
     }
 }

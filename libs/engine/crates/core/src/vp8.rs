@@ -202,7 +202,7 @@ mod tests {
             ..Vp8Ids::default()
         };
         let packet = MediaPacket::default();
-        let mut sent = |rewriter: &mut Vp8Rewriter, tl0| {
+        let sent = |rewriter: &mut Vp8Rewriter, tl0| {
             rewriter.rewrite(&packet, &ids(tl0)).map(|sent| sent.tl0_pic_idx)
         };
         rewriter.start(&ids(7));

@@ -181,7 +181,7 @@ impl Worker {
         })
     }
 
-    /// Take a message from another worker.
+    /// Take a message from another worker. All workers that exchange messages are driven by one clock.
     pub fn shared(&mut self, now: Now, from: WorkerId, message: SharedMessage) {
         self.receive_shared(now, from, message);
         self.close_failed(now);

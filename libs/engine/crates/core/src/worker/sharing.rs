@@ -9,7 +9,7 @@ use crate::ids::{TrackId, WorkerId};
 use crate::now::Now;
 use crate::packet::{MediaPacket, PacketPool};
 use crate::shared::SharedMessage;
-use crate::source::{Origin, SenderClock};
+use crate::source::Origin;
 
 impl Worker {
     /// Queue a message for another worker. Media is dropped when the queue is full.
@@ -101,11 +101,7 @@ impl Worker {
                     .source_from(from, track)
                     .and_then(|slot| self.sources.get_mut(slot));
                 if let Some(layer) = source.and_then(|source| source.layer_mut(layer)) {
-                    // Its arrival was told by the other worker's clock, which is the same one.
-                    layer.clock = Some(SenderClock {
-                        epoch: layer.epoch,
-                        ..report
-                    });
+                    layer.clock = Some(report);
                 }
             }
         }
