@@ -6,7 +6,7 @@ use std::cell::Cell;
 use rheon_engine_wire::rtp::{AudioLevel, HeaderWriter, RtpHeader};
 use rheon_engine_wire::sequence::SequenceUnwrapper;
 use rheon_engine_wire::srtp::{Profile, ReceiveContext, ReceiveStream, RtcpReplay, SendContext};
-use rheon_engine_wire::{rtcp, vp8};
+use rheon_engine_wire::{h264, h265, rtcp, vp8, vp9};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -114,4 +114,23 @@ fn rtcp_path() {
         });
         assert_eq!(count, 0, "{profile}");
     }
+}
+
+#[test]
+fn codec_payloads() {
+    let vp9_key = [0xaa, 0x05, 0x00, 0x45, 0x30, 1, 64, 0, 180, 2, 128, 1, 104, 0x82];
+    let stap_a = [0x78, 0, 2, 0x67, 0x42, 0, 2, 0x68, 0xce, 0, 2, 0x65, 0xb8];
+    let aggregate = [0x60, 1, 0, 3, 0x42, 1, 1, 0, 3, 0x26, 1, 0xaf];
+    let mut normalised = Vec::with_capacity(1500);
+    let count = allocations(|| {
+        for picture in 0..1000u16 {
+            normalised.clear();
+            let descriptor = vp9::normalise(&vp9_key, &mut normalised).expect("VP9");
+            vp9::patch(&mut normalised, picture, 4);
+            assert!(descriptor.starts_key_picture());
+            assert!(h264::Payload::parse(&stap_a).is_ok_and(|payload| payload.key_frame));
+            assert!(h265::Payload::parse(&aggregate).is_ok_and(|payload| payload.key_frame));
+        }
+    });
+    assert_eq!(count, 0);
 }
