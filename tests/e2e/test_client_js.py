@@ -123,3 +123,25 @@ async def test_a_second_tab_of_the_same_user_takes_the_call_over(
             await eventually(lambda: events(old), lambda seen: "left replaced" in seen or "closed replaced" in seen)
             await until_receiving(other, "user-81")
             await until_receiving(new, "user-82")
+
+
+async def test_one_publishes_something_else_and_comes_again(browser: Browser, pages_url: str, dev: Service) -> None:
+    room = "changed my mind"
+    async with (
+        in_call(browser, pages_url, dev, 83, room) as ada,
+        in_call(browser, pages_url, dev, 84, room) as grace,
+    ):
+        await until_receiving(grace, "user-83")
+        again = "async (constraints) => (await import('/pages/call.js')).publishAgain(constraints)"
+        await ada.evaluate(again, {"audio": True})
+        tracks = (
+            "() => [...window.call.room.participants.values()][0]?.stream.getTracks().map(({ kind }) => kind).sort()"
+        )
+        await eventually(lambda: grace.evaluate(tracks), lambda kinds: kinds == ["audio"], what="audio alone")
+        await ada.evaluate(again, {"audio": True, "video": {"width": 320, "height": 180, "frameRate": 10}})
+        await until_receiving(grace, "user-83")
+
+        await ada.evaluate("async () => (await import('/pages/call.js')).comeAgain()")
+        await until_receiving(grace, "user-83")
+        await until_receiving(ada, "user-84")
+        assert [event for event in await events(ada) + await events(grace) if event.startswith("error")] == []

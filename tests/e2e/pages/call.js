@@ -22,3 +22,17 @@ export async function frameRates() {
     [...room.participants.values()].map(({ userId, username }) => [username, remote.get(userId)?.framesPerSecond ?? 0]),
   );
 }
+
+/** Publishes something else in place of what was published. */
+export async function publishAgain(constraints) {
+  await window.call.room.publish(await navigator.mediaDevices.getUserMedia(constraints));
+}
+
+/** Leaves, and joins again before the server has answered. */
+export async function comeAgain() {
+  const { client, room } = window.call;
+  const stream = room.localStream;
+  room.leave();
+  window.call.room = await client.join(room.name);
+  await window.call.room.publish(stream);
+}

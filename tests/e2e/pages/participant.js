@@ -31,3 +31,19 @@ export async function stats() {
 export async function report(pc) {
   return [...(await pc.getStats()).values()];
 }
+
+/** Offers again on the publish connection after `change` (add a second camera, stop the first, restart ICE). */
+export async function republish(roomName, change) {
+  const { pc, ws, stream } = window.participant;
+  const [camera] = pc.getSenders().filter(({ track }) => track?.kind === "video");
+  if (change === "add") {
+    const second = await navigator.mediaDevices.getUserMedia({ video: VIDEO });
+    pc.addTrack(second.getVideoTracks()[0], stream);
+  } else if (change === "remove") {
+    pc.removeTrack(camera);
+  } else {
+    pc.restartIce();
+  }
+  await pc.setLocalDescription();
+  ws.send(JSON.stringify({ type: "publish-offer", roomName, offer: pc.localDescription.sdp }));
+}
