@@ -84,7 +84,11 @@ async def until_receiving(page: Page, username: str) -> None:
         rates = await page.evaluate("async () => (await import('/pages/call.js')).frameRates()")
         return float(rates.get(username, 0))
 
-    await eventually(rate, lambda rate: rate > 1, within=40, what=f"video of {username}")
+    try:
+        await eventually(rate, lambda rate: rate > 1, within=40, what=f"video of {username}")
+    except AssertionError:
+        print(await page.evaluate("async () => (await import('/pages/call.js')).describe()"))
+        raise
 
 
 async def events(page: Page) -> list[str]:

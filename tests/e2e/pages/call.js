@@ -36,3 +36,16 @@ export async function comeAgain() {
   window.call.room = await client.join(room.name);
   await window.call.room.publish(stream);
 }
+
+/** Everything one wants to know when something is missing. */
+export async function describe() {
+  const { client, room, events } = window.call;
+  const participants = [...room.participants.values()].map(({ username, publishing, connectionState, stream }) => ({
+    username,
+    publishing,
+    connectionState,
+    tracks: stream.getTracks().map(({ kind, readyState, muted }) => `${kind} ${readyState}${muted ? " muted" : ""}`),
+  }));
+  const { local, remote } = await room.stats();
+  return { client: client.state, room: room.state, events, participants, local, remote: Object.fromEntries(remote) };
+}
