@@ -175,6 +175,7 @@ class Hub:
     def _remove(self, seat: Seat, member: Member) -> None:
         """Take a seat out of its room and free what its session has on a node."""
         self._count(seat, -1)
+        seat.vacate()
         self._release(member)
         room = self._rooms[member.room]
         del room.seats[member.user_id, member.session_number]

@@ -20,6 +20,10 @@ class Seat:
         """Whether the session is a member."""
         return self.session.member is not None
 
+    def vacate(self) -> None:
+        """The session is no member any more: should it become one again, it is told everything anew."""
+        self.announcer = Announcer(self.session.room, self.session.claims.user_id)
+
     def send(self, *messages: ServerMessage) -> None:
         """Queue messages to the client."""
         for message in messages:

@@ -72,6 +72,19 @@ async def test_unpublish_and_leave(site: Site) -> None:
     await until(lambda: ("r", 2) not in site.node.participants)
 
 
+async def test_who_leaves_and_joins_in_one_breath_is_told_of_the_publishers_again(site: Site) -> None:
+    viewer, publisher = await site.user(1), await site.user(2)
+    await publisher.publish()
+    await viewer.join()
+    await viewer.expect("new-publisher")
+    await viewer.send("leave-room", roomName="r")
+    await viewer.send("join-room", roomName="r")
+    await viewer.expect("room-left")
+    await viewer.expect("room-joined")
+    assert await viewer.expect("new-publisher") == {"publisherId": 2, "username": "user 2"}
+    assert await viewer.silent()
+
+
 async def test_renegotiation_is_not_announced_again(site: Site) -> None:
     viewer, publisher = await site.user(1), await site.user(2)
     await viewer.join()
