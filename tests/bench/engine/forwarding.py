@@ -1,4 +1,4 @@
-"""P1: CPU time per forwarded video packet, with and without segmentation offload.
+"""P1: CPU time per forwarded video packet, with and without segmentation offload; P4: over two workers.
 
 python -m tests.bench.engine.forwarding [--subscribers 100] [--rate 300] [--seconds 10]
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 from dataclasses import replace
-from typing import Literal
 
 from tests.bench.engine.traffic import Workload, measure
 
@@ -20,18 +19,21 @@ async def main(workload: Workload) -> None:
         f"bursts of {workload.burst}, {workload.video:.0f} packets/s in, AES-128-GCM, {workload.seconds:.0f} s, "
         "engine pinned to one core"
     )
-    modes: tuple[Literal["auto", "off"], ...] = ("auto", "off")
-    for mode in modes:
-        result = await measure(replace(workload, segmentation=mode))
-        print(
-            f"  GSO {'on ' if mode == 'auto' else 'off'}   {result.cpu_us_per_packet:.2f} µs"
-            f"   ({result.sent / result.seconds / 1000:.1f} kpps out, "
-            f"{100 * result.cpu_seconds / result.seconds:.0f} % of the core, "
-            f"{result.packets_per_call:.0f} packets/sendmmsg, loss {100 * result.loss:.3f} %; "
-            f"must 4, goal 2)"
-        )
-        if result.drops:
-            print(f"            drops {result.drops}")
+    await row("GSO on", workload)
+    await row("GSO off", replace(workload, segmentation="off"))
+    await row("P4 two workers", replace(workload, workers=2))
+
+
+async def row(name: str, workload: Workload) -> None:
+    result = await measure(workload)
+    print(
+        f"  {name:<15} {result.cpu_us_per_packet:.2f} µs"
+        f"   ({result.sent / result.seconds / 1000:.1f} kpps out, "
+        f"{100 * result.cpu_seconds / result.seconds:.0f} % of the core, "
+        f"{result.packets_per_call:.0f} packets/sendmmsg, loss {100 * result.loss:.3f} %; must 4, goal 2)"
+    )
+    if result.drops:
+        print(f"                  drops {result.drops}")
 
 
 if __name__ == "__main__":

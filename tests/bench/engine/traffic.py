@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -50,11 +52,13 @@ class Workload:
     spread_us: int = 0
     audio: float = 0
     segmentation: Literal["auto", "off"] = "auto"
+    workers: int = 1
+    """The publisher is on the first, subscribers take turns."""
 
-    def arguments(self, server: str) -> list[str]:
+    def arguments(self, servers: Sequence[str]) -> list[str]:
         """The generator's command line."""
         return [
-            f"server={server}",
+            f"servers={','.join(servers)}",
             f"subscribers={self.subscribers}",
             f"seconds={self.seconds}",
             f"video={self.video}",
@@ -112,24 +116,25 @@ async def measure(workload: Workload) -> Measured:
     binary = generator()
     os.sched_setaffinity(0, cores[:1])
     try:
-        with Engine(bind="127.0.0.1", port=0, segmentation=workload.segmentation) as engine:
+        with Engine(bind="127.0.0.1", port=0, workers=workload.workers, segmentation=workload.segmentation) as engine:
             return await _measure(engine, workload, binary, cores[-1])
     finally:
         os.sched_setaffinity(0, cores)
 
 
 async def _measure(engine: Engine, workload: Workload, binary: Path, core: int) -> Measured:
-    publisher = _transport(engine, "publ", UNUSED_KEY, PUBLISHER_KEY)
+    publisher = _transport(engine, 0, "publ", UNUSED_KEY, PUBLISHER_KEY)
     audio, video = publisher.add_track(AUDIO), publisher.add_track(VIDEO)
     await engine.stats()
     memory_before = _resident()
     subscribers = [
-        _transport(engine, f"s{number:04}", SUBSCRIBER_KEY, UNUSED_KEY) for number in range(workload.subscribers)
+        _transport(engine, number % workload.workers, f"s{number:04}", SUBSCRIBER_KEY, UNUSED_KEY)
+        for number in range(workload.subscribers)
     ]
-    candidate = publisher.candidates[0]
+    candidates = [engine.candidates(worker)[0] for worker in range(workload.workers)]
     process = await asyncio.create_subprocess_exec(
         binary,
-        *workload.arguments(f"{candidate.address}:{candidate.port}"),
+        *workload.arguments([f"{candidate.address}:{candidate.port}" for candidate in candidates]),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -146,11 +151,11 @@ async def _measure(engine: Engine, workload: Workload, binary: Path, core: int) 
         await engine.stats()
         process.stdin.write(b"go\n")
         await _line(output, "measure")
-        (before,) = (await engine.stats()).workers
+        before = await _counters(engine)
         cpu_before, clock_before = _cpu(), asyncio.get_running_loop().time()
         await _line(output, "done")
         cpu_after, clock_after = _cpu(), asyncio.get_running_loop().time()
-        (after,) = (await engine.stats()).workers
+        after = await _counters(engine)
         figures = await _figures(output)
         await process.wait()
     finally:
@@ -160,14 +165,14 @@ async def _measure(engine: Engine, workload: Workload, binary: Path, core: int) 
     return Measured(
         seconds=clock_after - clock_before,
         cpu_seconds=cpu_after - cpu_before,
-        sent=after.packets_sent - before.packets_sent,
-        send_calls=after.send_calls - before.send_calls,
-        received=after.packets_received - before.packets_received,
-        receive_calls=after.receive_calls - before.receive_calls,
+        sent=after["packets_sent"] - before["packets_sent"],
+        send_calls=after["send_calls"] - before["send_calls"],
+        received=after["packets_received"] - before["packets_received"],
+        receive_calls=after["receive_calls"] - before["receive_calls"],
         drops={
-            reason: count - before.drops[reason]
-            for reason, count in after.drops.items()
-            if count > before.drops[reason]
+            name[6:]: after[name] - before[name]
+            for name in after
+            if name[:6] == "drops." and after[name] > before[name]
         },
         memory_before=memory_before,
         memory_after=_resident(),
@@ -175,8 +180,8 @@ async def _measure(engine: Engine, workload: Workload, binary: Path, core: int) 
     )
 
 
-def _transport(engine: Engine, ufrag: str, send: bytes, receive: bytes) -> Transport:
-    transport = engine.add_transport(ice=IceCredentials(ufrag, PASSWORD))
+def _transport(engine: Engine, worker: int, ufrag: str, send: bytes, receive: bytes) -> Transport:
+    transport = engine.add_transport(ice=IceCredentials(ufrag, PASSWORD), worker=worker)
     transport.set_srtp("AEAD_AES_128_GCM", send, receive)
     return transport
 
@@ -184,6 +189,17 @@ def _transport(engine: Engine, ufrag: str, send: bytes, receive: bytes) -> Trans
 def _subscribe(subscriber: Transport, number: int, audio: Track, video: Track) -> None:
     subscriber.add_forward(audio, ForwardParameters(mid="0", ssrc=10_000 + number, payload_type=111))
     subscriber.add_forward(video, ForwardParameters(mid="1", ssrc=20_000 + number, payload_type=96, nack=True))
+
+
+async def _counters(engine: Engine) -> Counter[str]:
+    """The workers' counters in sum."""
+    sums: Counter[str] = Counter()
+    for worker in (await engine.stats()).workers:
+        for name in ("packets_sent", "send_calls", "packets_received", "receive_calls"):
+            sums[name] += getattr(worker, name)
+        for reason, count in worker.drops.items():
+            sums[f"drops.{reason}"] += count
+    return sums
 
 
 async def _line(output: asyncio.StreamReader, expected: str) -> None:

@@ -16,8 +16,8 @@ use publisher::Publisher;
 /// What to send, from the command line as `name=value`.
 #[derive(Debug, Clone)]
 pub struct Workload {
-    /// The engine's address.
-    pub server: String,
+    /// The address of each of the engine's workers. The publisher is on the first, subscribers take turns.
+    pub servers: Vec<String>,
     /// Number of subscribers.
     pub subscribers: usize,
     /// Measured time.
@@ -45,8 +45,9 @@ fn main() {
         .expect("a line");
 
     run(&mut publisher, &mut subscribers, Duration::from_secs(1));
-    let (sent, received) = (publisher.sent(), subscribers.received());
+    drain(&mut subscribers, Duration::from_millis(100));
     subscribers.forget_latencies();
+    let (sent, received) = (publisher.sent(), subscribers.received());
     say("measure");
     run(
         &mut publisher,
@@ -55,11 +56,7 @@ fn main() {
     );
     say("done");
 
-    // What is still on its way.
-    let end = Instant::now() + Duration::from_millis(300);
-    while Instant::now() < end {
-        subscribers.receive(Duration::from_millis(10));
-    }
+    drain(&mut subscribers, Duration::from_millis(300));
     let expected = (publisher.sent() - sent) * subscribers.count();
     println!("published={}", publisher.sent() - sent);
     println!("expected={expected}");
@@ -89,6 +86,14 @@ fn run(publisher: &mut Publisher, subscribers: &mut Subscribers, time: Duration)
     }
 }
 
+/// Take what is still on its way.
+fn drain(subscribers: &mut Subscribers, time: Duration) {
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        subscribers.receive(Duration::from_millis(10));
+    }
+}
+
 fn say(line: &str) {
     println!("{line}");
     std::io::stdout().flush().expect("standard output");
@@ -97,7 +102,7 @@ fn say(line: &str) {
 impl Workload {
     fn from_arguments() -> Self {
         let mut workload = Self {
-            server: String::new(),
+            servers: Vec::new(),
             subscribers: 100,
             seconds: 10.0,
             video: 300.0,
@@ -110,7 +115,7 @@ impl Workload {
             let (name, value) = argument.split_once('=').expect("name=value");
             let number = || value.parse::<f64>().expect("a number");
             match name {
-                "server" => value.clone_into(&mut workload.server),
+                "servers" => workload.servers = value.split(',').map(str::to_owned).collect(),
                 "subscribers" => workload.subscribers = value.parse().expect("a count"),
                 "seconds" => workload.seconds = number(),
                 "video" => workload.video = number(),

@@ -38,7 +38,10 @@ impl Subscribers {
     /// Connect them.
     pub fn connect(workload: &Workload) -> Self {
         let sockets: Vec<UdpSocket> = (0..workload.subscribers)
-            .map(|number| connect(&workload.server, &format!("s{number:04}")))
+            .map(|number| {
+                let server = &workload.servers[number % workload.servers.len()];
+                connect(server, &format!("s{number:04}"))
+            })
             .collect();
         for socket in &sockets {
             socket.set_nonblocking(true).expect("non-blocking");

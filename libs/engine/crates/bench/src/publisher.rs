@@ -67,7 +67,7 @@ impl Stream {
 impl Publisher {
     /// Connect the peer.
     pub fn connect(workload: &Workload) -> Self {
-        let socket = connect(&workload.server, "publ");
+        let socket = connect(workload.servers.first().expect("an address"), "publ");
         socket.set_nonblocking(true).expect("non-blocking");
         let now = Instant::now();
         #[expect(clippy::cast_precision_loss, reason = "a few packets")]

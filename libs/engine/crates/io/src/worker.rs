@@ -23,7 +23,7 @@ use crate::socket::{Segmentation, Socket};
 /// Full batches taken from one socket before the others and the timers get their turn.
 const BATCHES_PER_TURN: usize = 4;
 
-/// Bytes to send that are not kept waiting for the end of the batch.
+/// Bytes to send that are not kept waiting for the end of the batch: a backlog would fill the arena far beyond the caches.
 const SEND_EARLY: usize = 1 << 20;
 
 /// How soon to look again when another worker's queue is full, or after a panic that escaped the core.
@@ -221,22 +221,30 @@ impl Thread {
                 return;
             };
             for message in 0..count {
-                self.batch.datagrams(message, socket, |arrived| {
-                    let datagram = Datagram {
-                        local: arrived.local,
-                        remote: arrived.remote,
-                        bytes: arrived.bytes,
-                    };
-                    if catch_unwind(AssertUnwindSafe(|| self.core.input(now, datagram))).is_err() {
-                        self.counters.panics += 1;
-                    }
-                });
+                self.take(index, message, now);
+                self.send_early();
             }
-            self.send_early();
             if count < BATCH {
                 return;
             }
         }
+    }
+
+    /// Feed the core the datagrams of one received message.
+    fn take(&mut self, index: usize, message: usize, now: Now) {
+        let Some((socket, _)) = self.sockets.get(index) else {
+            return;
+        };
+        self.batch.datagrams(message, socket, |arrived| {
+            let datagram = Datagram {
+                local: arrived.local,
+                remote: arrived.remote,
+                bytes: arrived.bytes,
+            };
+            if catch_unwind(AssertUnwindSafe(|| self.core.input(now, datagram))).is_err() {
+                self.counters.panics += 1;
+            }
+        });
     }
 
     fn send_early(&mut self) {
