@@ -1,0 +1,270 @@
+//! Everything one forward ever sent, and the rules that hold for it in order of sequence numbers.
+
+use std::collections::BTreeMap;
+
+use super::rule::{Fault, Rule};
+use super::vp8;
+use crate::log::Log;
+use crate::truth::Tag;
+
+/// How often a packet may be resent.
+pub const RESENDS: u8 = 3;
+
+/// What a forward was told to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// Name for reports.
+    pub forward: u32,
+    /// Video: frames, markers and key frames are judged.
+    pub video: bool,
+    /// RTP clock.
+    pub clock_rate: u32,
+    /// Main SSRC and payload type.
+    pub ssrc: u32,
+    /// Payload type of the main stream.
+    pub payload_type: u8,
+    /// RTX SSRC and payload type.
+    pub rtx: Option<(u32, u8)>,
+    /// Value of the mid extension.
+    pub mid: String,
+    /// Extension id of mid, if negotiated.
+    pub mid_id: Option<u8>,
+}
+
+/// One decrypted packet of the main stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Record {
+    /// When it left.
+    pub at: u64,
+    /// Sequence number without wraps.
+    pub sequence: u64,
+    /// RTP timestamp.
+    pub timestamp: u32,
+    /// Marker bit.
+    pub marker: bool,
+    /// What the publisher wrote into it.
+    pub tag: Tag,
+    /// VP8 ids as sent.
+    pub ids: vp8::Ids,
+}
+
+/// The ledger of one forward.
+#[derive(Debug)]
+pub struct Forward {
+    /// What it should send.
+    pub expected: Expected,
+    records: BTreeMap<u64, (Record, u8)>,
+    /// Times at which it was paused, resumed or moved to another layer or source.
+    boundaries: Vec<Boundary>,
+    paused: bool,
+    rtx_next: Option<u64>,
+    report: Option<(u64, u32, u32)>,
+    faults: Vec<Fault>,
+}
+
+/// A command that may interrupt a forward's continuity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Boundary {
+    /// When.
+    pub at: u64,
+    /// What.
+    pub kind: BoundaryKind,
+}
+
+/// Kinds of interruption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BoundaryKind {
+    /// Nothing may leave from now on.
+    Paused,
+    /// The next frame is a key frame.
+    Resumed,
+    /// No frame above this temporal layer from now on.
+    Temporal(u8),
+}
+
+impl Forward {
+    /// An empty ledger.
+    pub fn new(expected: Expected, active: bool) -> Self {
+        Self {
+            expected,
+            records: BTreeMap::new(),
+            boundaries: Vec::new(),
+            paused: !active,
+            rtx_next: None,
+            report: None,
+            faults: Vec::new(),
+        }
+    }
+
+    /// The forward was told something.
+    pub fn boundary(&mut self, at: u64, kind: BoundaryKind) {
+        match kind {
+            BoundaryKind::Paused => self.paused = true,
+            BoundaryKind::Resumed => self.paused = false,
+            BoundaryKind::Temporal(_) => {}
+        }
+        self.boundaries.push(Boundary { at, kind });
+    }
+
+    /// Packets sent on the main stream.
+    pub fn sent(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The packets sent, by sequence number.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records.values().map(|(record, _)| record)
+    }
+
+    fn fault(&mut self, rule: Rule, detail: &str) {
+        self.faults.push(Fault::new(rule, format!("forward {}: {detail}", self.expected.forward)));
+    }
+
+    /// A packet of the main stream left.
+    pub fn main(&mut self, record: Record) {
+        if self.paused {
+            self.fault(Rule::PausedForward, &format!("{record:?}"));
+        }
+        if self.records.is_empty() && record.sequence > 0x7FFF {
+            self.fault(Rule::SequenceStart, &format!("{}", record.sequence));
+        }
+        if self.records.insert(record.sequence, (record, 0)).is_some() {
+            self.fault(Rule::SequenceUsedTwice, &format!("{record:?}"));
+        }
+    }
+
+    /// A packet of the RTX stream left: its own index, the original number it names and what it carries.
+    pub fn rtx(&mut self, index: u64, original: u16, record: Record) {
+        if self.rtx_next.is_some_and(|next| next != index) {
+            self.fault(Rule::RtxSequence, &format!("{index} after {:?}", self.rtx_next));
+        }
+        self.rtx_next = Some(index + 1);
+        let named = self.records.iter_mut().rev().find(|(sequence, _)| **sequence as u16 == original);
+        let Some((_, (sent, resent))) = named else {
+            return self.fault(Rule::RtxUnsent, &format!("number {original} was never sent"));
+        };
+        *resent += 1;
+        let often = *resent;
+        let same = Record { at: sent.at, sequence: sent.sequence, ..record } == *sent;
+        if !same {
+            let sent = *sent;
+            self.fault(Rule::RtxUnsent, &format!("{record:?} instead of {sent:?}"));
+        }
+        if often > RESENDS {
+            self.fault(Rule::RtxTooOften, &format!("number {original}, {often} times"));
+        }
+    }
+
+    /// A sender report of the main stream left.
+    pub fn sender_report(&mut self, at: u64, ntp: u64, timestamp: u32, packets: u32, log: &Log) {
+        let sent = self.records.len() as u32;
+        if sent.abs_diff(packets) > 64 {
+            self.fault(Rule::SenderReport, &format!("{packets} packets reported of {sent}"));
+        }
+        if let Some((last_ntp, last_timestamp, last_packets)) = self.report {
+            let back = ntp < last_ntp || (timestamp.wrapping_sub(last_timestamp) as i32) < 0;
+            if back || packets < last_packets {
+                self.fault(Rule::SenderReport, &format!("went back to {ntp:#x} {timestamp} {packets}"));
+            }
+        }
+        self.report = Some((ntp, timestamp, packets));
+        let Some((_, (newest, _))) = self.records.last_key_value() else { return };
+        let Some(clock) = log.reported_clock(newest.tag.stream, at) else { return };
+        let offset = newest.timestamp.wrapping_sub(newest.tag.timestamp);
+        let off_by = timestamp.wrapping_sub(offset).wrapping_sub(clock.timestamp_at(ntp)) as i32;
+        if off_by.unsigned_abs() > self.expected.clock_rate / 200 {
+            self.fault(Rule::SenderReport, &format!("{off_by} ticks beside the publisher's clock"));
+        }
+    }
+
+    /// All broken rules of this forward; the order rules are judged over everything sent.
+    pub fn judge(&self, log: &Log) -> Vec<Fault> {
+        let mut faults = self.faults.clone();
+        let mut previous: Option<&Record> = None;
+        for record in self.records() {
+            let mut fault = |rule, detail: &str| {
+                let detail = format!("forward {}: {detail}: {previous:?} then {record:?}", self.expected.forward);
+                faults.push(Fault::new(rule, detail));
+            };
+            self.judge_alone(record, &mut fault);
+            match previous {
+                None if self.expected.video && !(record.tag.key && record.tag.packet == 0) => {
+                    fault(Rule::StartsOnKeyFrame, "first packet");
+                }
+                None => {}
+                Some(previous) => self.judge_pair(previous, record, log, &mut fault),
+            }
+            previous = Some(record);
+        }
+        faults
+    }
+
+    fn judge_alone(&self, record: &Record, fault: &mut dyn FnMut(Rule, &str)) {
+        if self.expected.video && record.marker != record.tag.is_last() {
+            fault(Rule::Marker, "marker");
+        }
+        let limit = self.boundaries.iter().rev().find_map(|boundary| match boundary.kind {
+            BoundaryKind::Temporal(layer) if boundary.at <= record.at => Some(layer),
+            _ => None,
+        });
+        if limit.is_some_and(|limit| record.tag.tid > limit) {
+            fault(Rule::LayerTooHigh, "above the limit");
+        }
+    }
+
+    fn judge_pair(&self, previous: &Record, record: &Record, log: &Log, fault: &mut dyn FnMut(Rule, &str)) {
+        let (before, now) = (&previous.tag, &record.tag);
+        let step = record.sequence - previous.sequence;
+        let same_stream = before.stream == now.stream;
+        let same_frame = same_stream && before.frame == now.frame;
+        let ticks = record.timestamp.wrapping_sub(previous.timestamp);
+        if (ticks as i32) < 0 {
+            fault(Rule::TimeWentBack, "timestamps");
+        }
+        if same_frame != (ticks == 0) {
+            fault(Rule::TimestampReused, "one frame, one timestamp");
+        }
+        if same_stream && ticks != now.timestamp.wrapping_sub(before.timestamp) {
+            fault(Rule::TimestampDrift, "timestamps");
+        }
+        if same_frame {
+            if u64::from(now.packet.wrapping_sub(before.packet)) != step {
+                fault(Rule::PacketOrder, "distance within a frame");
+            }
+            if previous.ids != record.ids {
+                fault(Rule::PictureId, "two ids in one frame");
+            }
+            return;
+        }
+        if self.expected.video && step == 1 && !(before.is_last() && now.packet == 0) {
+            fault(Rule::CutWithoutGap, "no gap");
+        }
+        let broken = self.interrupted(previous.at, record.at) || !same_stream;
+        if self.expected.video && broken && self.must_restart(previous, record) && !(now.key && now.packet == 0) {
+            fault(Rule::StartsOnKeyFrame, "after an interruption");
+        }
+        if same_stream && !broken {
+            let stream = now.stream;
+            if step == 1 && log.missing_between(stream, before.sequence, now.sequence, record.at) > 0 {
+                fault(Rule::HiddenLoss, "no gap where packets are missing");
+            }
+            let open = log.open_between(stream, before.sequence, now.sequence);
+            if step - 1 > open + u64::from(!before.is_last()) {
+                fault(Rule::PhantomGap, "a gap where nothing is missing");
+            }
+        }
+        if self.expected.video {
+            let continuous = (same_stream && !broken).then_some(log);
+            vp8::judge(previous, record, continuous, fault);
+        }
+    }
+
+    fn interrupted(&self, after: u64, until: u64) -> bool {
+        self.boundaries.iter().any(|b| b.at >= after.min(until) && b.at <= until.max(after))
+    }
+
+    fn must_restart(&self, previous: &Record, record: &Record) -> bool {
+        let resumed = |b: &Boundary| b.kind == BoundaryKind::Resumed && b.at >= previous.at && b.at <= record.at;
+        previous.tag.stream != record.tag.stream || self.boundaries.iter().any(resumed)
+    }
+}
