@@ -74,6 +74,11 @@ impl Log {
         self.reports.entry(stream).or_insert(at);
     }
 
+    /// The clock of a stream.
+    pub fn clock_of(&self, stream: u16) -> Option<Clock> {
+        self.clocks.get(&stream).copied()
+    }
+
     /// The clock of a stream once the engine can know it.
     pub fn reported_clock(&self, stream: u16, at: u64) -> Option<Clock> {
         self.reports.get(&stream).filter(|first| **first <= at)?;

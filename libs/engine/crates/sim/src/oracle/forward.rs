@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rheon_engine_wire::rtcp::SenderInfo;
+
 use super::rule::{Fault, Rule};
 use super::vp8;
 use crate::log::Log;
@@ -156,7 +158,8 @@ impl Forward {
     }
 
     /// A sender report of the main stream left.
-    pub fn sender_report(&mut self, at: u64, ntp: u64, timestamp: u32, packets: u32, log: &Log) {
+    pub fn sender_report(&mut self, at: u64, info: SenderInfo, log: &Log) {
+        let SenderInfo { ntp, rtp_timestamp: timestamp, packets, .. } = info;
         let sent = self.records.len() as u32;
         if sent.abs_diff(packets) > 64 {
             self.fault(Rule::SenderReport, &format!("{packets} packets reported of {sent}"));

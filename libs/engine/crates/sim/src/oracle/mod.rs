@@ -1,0 +1,87 @@
+//! Judges every datagram that leaves the engine, before any network touches it.
+
+mod forward;
+mod nonce;
+mod rule;
+mod runs;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod transport_cc;
+mod upstream;
+mod vp8;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+pub use forward::{Boundary, BoundaryKind, Expected, Forward, RESENDS, Record};
+pub use nonce::Nonces;
+pub use rule::{Fault, Rule};
+pub use runs::{LARGEST, SEGMENTS, segments};
+pub use transport::TransportLedger;
+pub use transport_cc::TransportCc;
+pub use upstream::Upstream;
+pub use vp8::Ids;
+
+use crate::log::Log;
+use crate::peer::Keys;
+
+/// The oracle of one call: a ledger per transport, found by the peer's address.
+pub struct Oracle {
+    transports: HashMap<SocketAddr, TransportLedger>,
+    faults: Vec<Fault>,
+    nack_spacing: u64,
+    /// Datagrams judged.
+    pub datagrams: u64,
+    /// Messages (runs) they came in.
+    pub runs: u64,
+}
+
+impl Oracle {
+    /// An oracle for a call in which no publisher can be asked twice for a packet within `nack_spacing`.
+    pub fn new(nack_spacing: u64) -> Self {
+        Self { transports: HashMap::new(), faults: Vec::new(), nack_spacing, datagrams: 0, runs: 0 }
+    }
+
+    /// A peer connection was made.
+    pub fn add_transport(&mut self, remote: SocketAddr, local: SocketAddr, keys: &Keys) {
+        self.transports.insert(remote, TransportLedger::new(local, keys, self.nack_spacing));
+    }
+
+    /// The ledger of a peer connection.
+    pub fn transport(&mut self, remote: SocketAddr) -> Option<&mut TransportLedger> {
+        self.transports.get_mut(&remote)
+    }
+
+    /// Judges one run; returns its datagrams.
+    pub fn run<'a>(
+        &mut self,
+        at: u64,
+        local: SocketAddr,
+        remote: SocketAddr,
+        bytes: &'a [u8],
+        segment: usize,
+        log: &Log,
+    ) -> Vec<&'a [u8]> {
+        self.runs += 1;
+        let datagrams = match segments(bytes, segment) {
+            Ok(datagrams) => datagrams,
+            Err(fault) => {
+                self.faults.push(fault);
+                return Vec::new();
+            }
+        };
+        self.datagrams += datagrams.len() as u64;
+        match self.transports.get_mut(&remote) {
+            Some(ledger) => datagrams.iter().for_each(|datagram| ledger.datagram(at, local, datagram, log)),
+            None => self.faults.push(Fault::new(Rule::Destination, format!("nobody at {remote}"))),
+        }
+        datagrams
+    }
+
+    /// Every broken rule.
+    pub fn judge(&self, log: &Log) -> Vec<Fault> {
+        let ledgers = self.transports.values().flat_map(|ledger| ledger.judge(log));
+        self.faults.iter().cloned().chain(ledgers).collect()
+    }
+}

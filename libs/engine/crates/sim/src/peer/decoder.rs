@@ -1,0 +1,179 @@
+//! A receiver's jitter buffer and decoder, as far as sequence numbers and references between frames go.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::truth::Tag;
+
+/// A media packet that reached a subscriber, as itself or by retransmission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Received {
+    /// Sequence number without wraps.
+    pub sequence: u64,
+    /// RTP timestamp.
+    pub timestamp: u32,
+    /// Marker bit.
+    pub marker: bool,
+    /// The payload starts a frame.
+    pub start: bool,
+    /// What the publisher wrote.
+    pub tag: Tag,
+}
+
+/// Puts frames together strictly by what a browser sees (numbers, timestamp, start bit, marker), and then checks against
+/// the publisher's truth whether the decoder would have had the frame it refers to.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    packets: BTreeMap<u64, Received>,
+    next: Option<u64>,
+    decoded: HashSet<(u16, u32)>,
+    stuck: Option<u64>,
+    asked: Option<u64>,
+    broken: Vec<Tag>,
+    first: Option<Tag>,
+    keys: u32,
+}
+
+impl Decoder {
+    /// How long a frame may be incomplete before a key frame is asked for.
+    const PATIENCE: u64 = 300_000;
+    /// Time between such requests.
+    const REPEAT: u64 = 500_000;
+
+    /// Frames decoded.
+    pub fn decoded(&self) -> &HashSet<(u16, u32)> {
+        &self.decoded
+    }
+
+    /// Frames that looked decodable to the receiver but were not: the engine hid a loss from it.
+    pub fn broken(&self) -> &[Tag] {
+        &self.broken
+    }
+
+    /// The first frame decoded.
+    pub fn first(&self) -> Option<Tag> {
+        self.first
+    }
+
+    /// Key frames decoded.
+    pub fn keys(&self) -> u32 {
+        self.keys
+    }
+
+    /// Takes a packet; duplicates and packets of the past change nothing.
+    pub fn insert(&mut self, packet: Received) {
+        if self.next.is_none_or(|next| packet.sequence >= next) {
+            self.packets.insert(packet.sequence, packet);
+        }
+    }
+
+    /// Decodes what is complete. True: a key frame is needed and should be asked for now.
+    pub fn advance(&mut self, now: u64) -> bool {
+        if self.next.is_none() {
+            self.next = self.packets.values().find(|p| p.start && p.tag.key).map(|p| p.sequence);
+        }
+        while let Some(after) = self.next.and_then(|next| self.complete(next)) {
+            self.decode(after);
+        }
+        if self.packets.is_empty() {
+            self.stuck = None;
+            return false;
+        }
+        let since = *self.stuck.get_or_insert(now);
+        if now - since < Self::PATIENCE {
+            return false;
+        }
+        let from = self.next.map_or(0, |next| next + 1);
+        let key = self.packets.range(from..).find(|(at, p)| p.start && p.tag.key && self.complete(**at).is_some());
+        if let Some((&at, _)) = key {
+            self.packets = self.packets.split_off(&at);
+            self.next = Some(at);
+            return self.advance(now);
+        }
+        if self.asked.is_some_and(|asked| now - asked < Self::REPEAT) {
+            return false;
+        }
+        self.asked = Some(now);
+        true
+    }
+
+    /// The number after the frame that starts at `first`, if all of it is there.
+    fn complete(&self, first: u64) -> Option<u64> {
+        let start = self.packets.get(&first).filter(|p| p.start)?;
+        let mut expected = first;
+        for (sequence, packet) in self.packets.range(first..) {
+            if *sequence != expected || packet.timestamp != start.timestamp {
+                return None;
+            }
+            expected += 1;
+            if packet.marker {
+                return Some(expected);
+            }
+        }
+        None
+    }
+
+    fn decode(&mut self, after: u64) {
+        let rest = self.packets.split_off(&after);
+        let frame = std::mem::replace(&mut self.packets, rest);
+        self.next = Some(after);
+        self.stuck = None;
+        let Some(tag) = frame.into_values().next().map(|p| p.tag) else { return };
+        if !tag.key && !self.decoded.contains(&(tag.stream, tag.reference)) {
+            return self.broken.push(tag);
+        }
+        self.first.get_or_insert(tag);
+        self.keys += u32::from(tag.key);
+        self.decoded.insert((tag.stream, tag.frame));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames of three packets; frame 0 is a key frame and each refers to the one before.
+    fn packet(sequence: u64) -> Received {
+        let frame = (sequence / 3) as u32;
+        let tag = Tag { frame, key: frame % 10 == 0, reference: frame.saturating_sub(1), ..Tag::default() };
+        Received { sequence, timestamp: frame * 3_000, marker: sequence % 3 == 2, start: sequence % 3 == 0, tag }
+    }
+
+    #[test]
+    fn reordered_packets_make_whole_frames() {
+        let mut decoder = Decoder::default();
+        for sequence in [1, 0, 2, 5, 4, 3, 3] {
+            decoder.insert(packet(sequence));
+            assert!(!decoder.advance(0));
+        }
+        assert_eq!((decoder.decoded().len(), decoder.broken().len()), (2, 0));
+    }
+
+    #[test]
+    fn a_missing_packet_ends_in_a_key_frame_request_and_a_jump_to_the_key_frame() {
+        let mut decoder = Decoder::default();
+        for sequence in (0..28).filter(|s| *s != 4) {
+            decoder.insert(packet(sequence));
+        }
+        assert!(!decoder.advance(0));
+        assert!(decoder.advance(Decoder::PATIENCE));
+        assert!(!decoder.advance(Decoder::PATIENCE + 1));
+        for sequence in 28..36 {
+            decoder.insert(packet(sequence));
+        }
+        assert!(!decoder.advance(Decoder::PATIENCE + 2));
+        assert_eq!((decoder.decoded().len(), decoder.broken().len()), (3, 0));
+    }
+
+    #[test]
+    fn a_hidden_loss_is_seen_as_a_broken_frame() {
+        let mut decoder = Decoder::default();
+        for sequence in 0..9 {
+            let mut packet = packet(sequence);
+            packet.tag.frame += u32::from(sequence >= 3);
+            packet.tag.reference += u32::from(sequence >= 3);
+            decoder.insert(packet);
+        }
+        decoder.advance(0);
+        assert_eq!((decoder.decoded().len(), decoder.broken().len()), (1, 2));
+    }
+}
