@@ -1,0 +1,7 @@
+//! Scenarios, one kind of trouble a file.
+
+mod churn;
+mod commands;
+mod paths;
+mod stalls;
+mod wraps;
