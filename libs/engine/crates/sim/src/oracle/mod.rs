@@ -1,6 +1,8 @@
 //! Judges every datagram that leaves the engine, before any network touches it.
 
 mod forward;
+#[cfg(test)]
+mod ledger_tests;
 mod nonce;
 mod rule;
 mod runs;

@@ -106,14 +106,16 @@ impl Transport {
         let id: [u8; 12] = std::array::from_fn(|_| self.rng.u8(..));
         self.pending.push(id);
         let mut request = Vec::new();
-        let request_fields = stun::RequestFields {
-            local_ufrag: self.settings.ufrag.as_bytes(),
-            remote_ufrag: b"peer",
+        let check = stun::Check {
+            transaction_id: id,
+            receiver_ufrag: &self.settings.ufrag,
+            sender_ufrag: "peer",
+            priority: 1,
+            role: stun::Role::Controlling(7),
             use_candidate: true,
-            controlling: Some(7),
-            priority: Some(1),
+            nomination: None,
         };
-        stun::write_binding_request(&mut request, &id, &request_fields, &self.key);
+        stun::write_binding_request(&mut request, &check, &self.key);
         Some(request)
     }
 
@@ -150,9 +152,9 @@ impl Transport {
     }
 
     fn response(&mut self, datagram: &[u8]) -> Input {
-        let Ok(response) = stun::parse_binding_response(datagram, &self.key) else { return Input::Ignored };
+        let Ok(response) = stun::BindingResponse::parse(datagram) else { return Input::Ignored };
         let known = self.pending.contains(&response.transaction_id);
-        if !known || response.mapped != Some(self.settings.local) {
+        if !known || response.outcome != Ok(self.settings.local) || !response.authenticate(&self.key) {
             return Input::Ignored;
         }
         self.pending.retain(|id| *id != response.transaction_id);

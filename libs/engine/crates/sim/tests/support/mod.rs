@@ -53,25 +53,25 @@ pub fn seeds(scenario: &str, runs: u64, run: impl Fn(u64) -> Verdict) {
 
 /// A call whose parts are random but whose shape a scenario chooses.
 pub struct Call {
-    pub world: World,
-    pub publisher: usize,
-    pub video: usize,
-    pub audio: usize,
-    pub subscribers: Vec<usize>,
+    pub(crate) world: World,
+    pub(crate) publisher: usize,
+    pub(crate) video: usize,
+    pub(crate) audio: usize,
+    pub(crate) subscribers: Vec<usize>,
     /// Per subscriber the forwards of video and audio.
-    pub forwards: Vec<(usize, usize)>,
-    pub layers: u8,
+    pub(crate) forwards: Vec<(usize, usize)>,
+    pub(crate) layers: u8,
 }
 
 /// What a scenario chooses.
 #[derive(Clone)]
 pub struct Shape {
-    pub settings: WorldSettings,
-    pub publisher: Path,
+    pub(crate) settings: WorldSettings,
+    pub(crate) publisher: Path,
     /// Worker and path of each subscriber.
-    pub subscribers: Vec<(usize, Path)>,
-    pub video: VideoSettings,
-    pub audio: AudioSettings,
+    pub(crate) subscribers: Vec<(usize, Path)>,
+    pub(crate) video: VideoSettings,
+    pub(crate) audio: AudioSettings,
 }
 
 /// A path of a one-way delay of up to 40 ms without faults.
