@@ -66,7 +66,13 @@ pub struct Link {
 impl Link {
     /// A path with its own random sequence, so that traffic on one path never changes another's fate.
     pub fn new(settings: LinkSettings, seed: u64) -> Self {
-        Self { settings, rng: Rng::with_seed(seed), bad: false, free_at: 0, last_arrival: 0 }
+        Self {
+            settings,
+            rng: Rng::with_seed(seed),
+            bad: false,
+            free_at: 0,
+            last_arrival: 0,
+        }
     }
 
     /// The settings, to be changed in the middle of a run.
@@ -79,9 +85,16 @@ impl Link {
         // Every datagram draws the same number of values, so a setting changes only what it names.
         let draws: [f64; 7] = std::array::from_fn(|_| self.rng.f64());
         if let Some(BurstLoss { enter, leave }) = self.settings.bursts {
-            self.bad = if self.bad { draws[0] >= leave } else { draws[0] < enter };
+            self.bad = if self.bad {
+                draws[0] >= leave
+            } else {
+                draws[0] < enter
+            };
         }
-        let outage = self.settings.outage.is_some_and(|(from, to)| (from..to).contains(&now));
+        let outage = self
+            .settings
+            .outage
+            .is_some_and(|(from, to)| (from..to).contains(&now));
         if outage || self.bad || draws[1] < self.settings.loss {
             return [None, None];
         }
@@ -123,25 +136,56 @@ mod tests {
     #[test]
     fn a_clean_path_only_delays() {
         let all = arrivals(LinkSettings::default(), 1, 100);
-        assert!(all.iter().enumerate().all(|(i, a)| *a == [Some(i as u64 * 1_000 + 10_000), None]));
+        assert!(
+            all.iter()
+                .enumerate()
+                .all(|(i, a)| *a == [Some(i as u64 * 1_000 + 10_000), None])
+        );
     }
 
     #[test]
     fn one_seed_gives_one_history() {
-        let settings = LinkSettings { loss: 0.2, jitter: 9_000, reorder: 0.1, reorder_by: 30_000, ..LinkSettings::default() };
-        assert_eq!(arrivals(settings.clone(), 7, 500), arrivals(settings.clone(), 7, 500));
+        let settings = LinkSettings {
+            loss: 0.2,
+            jitter: 9_000,
+            reorder: 0.1,
+            reorder_by: 30_000,
+            ..LinkSettings::default()
+        };
+        assert_eq!(
+            arrivals(settings.clone(), 7, 500),
+            arrivals(settings.clone(), 7, 500)
+        );
         assert_ne!(arrivals(settings.clone(), 7, 500), arrivals(settings, 8, 500));
     }
 
     #[test]
     fn loss_duplication_and_reordering_happen_at_their_rates() {
-        let lost = arrivals(LinkSettings { loss: 0.1, ..LinkSettings::default() }, 3, 10_000);
+        let lost = arrivals(
+            LinkSettings {
+                loss: 0.1,
+                ..LinkSettings::default()
+            },
+            3,
+            10_000,
+        );
         let lost = lost.iter().filter(|a| a[0].is_none()).count();
         assert!((800..1_200).contains(&lost), "{lost}");
-        let twice = arrivals(LinkSettings { duplicate: 0.1, ..LinkSettings::default() }, 3, 10_000);
+        let twice = arrivals(
+            LinkSettings {
+                duplicate: 0.1,
+                ..LinkSettings::default()
+            },
+            3,
+            10_000,
+        );
         let twice = twice.iter().filter(|a| a[1].is_some()).count();
         assert!((800..1_200).contains(&twice), "{twice}");
-        let moved = LinkSettings { reorder: 0.1, reorder_by: 50_000, ..LinkSettings::default() };
+        let moved = LinkSettings {
+            reorder: 0.1,
+            reorder_by: 50_000,
+            ..LinkSettings::default()
+        };
         let moved = arrivals(moved, 3, 10_000);
         let overtaken = moved.windows(2).filter(|w| w[1][0] < w[0][0]).count();
         assert!((500..1_200).contains(&overtaken), "{overtaken}");
@@ -149,24 +193,57 @@ mod tests {
 
     #[test]
     fn jitter_alone_keeps_the_order() {
-        let all = arrivals(LinkSettings { jitter: 50_000, ..LinkSettings::default() }, 4, 1_000);
+        let all = arrivals(
+            LinkSettings {
+                jitter: 50_000,
+                ..LinkSettings::default()
+            },
+            4,
+            1_000,
+        );
         assert!(all.windows(2).all(|w| w[0][0] <= w[1][0]));
     }
 
     #[test]
     fn bursts_lose_runs_and_outages_lose_everything() {
-        let bursts = Some(BurstLoss { enter: 0.01, leave: 0.2 });
-        let all = arrivals(LinkSettings { bursts, ..LinkSettings::default() }, 5, 10_000);
+        let bursts = Some(BurstLoss {
+            enter: 0.01,
+            leave: 0.2,
+        });
+        let all = arrivals(
+            LinkSettings {
+                bursts,
+                ..LinkSettings::default()
+            },
+            5,
+            10_000,
+        );
         let lost = all.iter().filter(|a| a[0].is_none()).count();
-        let runs = all.windows(2).filter(|w| w[0][0].is_some() && w[1][0].is_none()).count();
+        let runs = all
+            .windows(2)
+            .filter(|w| w[0][0].is_some() && w[1][0].is_none())
+            .count();
         assert!(lost > runs * 3, "{lost} losses in {runs} runs");
-        let all = arrivals(LinkSettings { outage: Some((10_000, 20_000)), ..LinkSettings::default() }, 5, 30);
+        let all = arrivals(
+            LinkSettings {
+                outage: Some((10_000, 20_000)),
+                ..LinkSettings::default()
+            },
+            5,
+            30,
+        );
         assert_eq!(all.iter().filter(|a| a[0].is_none()).count(), 10);
     }
 
     #[test]
     fn a_rate_limit_spaces_datagrams_and_drops_the_tail() {
-        let mut link = Link::new(LinkSettings { rate: Some(8_000_000), ..LinkSettings::default() }, 6);
+        let mut link = Link::new(
+            LinkSettings {
+                rate: Some(8_000_000),
+                ..LinkSettings::default()
+            },
+            6,
+        );
         assert_eq!(link.send(0, 1_000)[0], Some(11_000));
         assert_eq!(link.send(0, 1_000)[0], Some(12_000));
         let passed = (0..1_000).filter(|_| link.send(0, 1_000)[0].is_some()).count();

@@ -53,7 +53,8 @@ pub struct Log {
 impl Log {
     /// A publisher sends the first packet of a frame.
     pub fn published(&mut self, at: u64, first: Tag) {
-        self.frames.insert((first.stream, first.frame), FrameTruth { first, at });
+        self.frames
+            .insert((first.stream, first.frame), FrameTruth { first, at });
     }
 
     /// The clock of a new stream.
@@ -66,7 +67,9 @@ impl Log {
         let highest = self.highest.entry(stream).or_insert(sequence);
         let late = sequence < *highest;
         *highest = sequence.max(*highest);
-        self.arrivals.entry((stream, sequence)).or_insert(Arrival { at, late });
+        self.arrivals
+            .entry((stream, sequence))
+            .or_insert(Arrival { at, late });
     }
 
     /// A sender report of a stream reached the engine.
@@ -87,30 +90,51 @@ impl Log {
 
     /// How many packets strictly between two of one stream had not reached the engine by `at`.
     pub fn missing_between(&self, stream: u16, after: u32, before: u32, at: u64) -> u64 {
-        let absent = |s: &u32| self.arrivals.get(&(stream, *s)).is_none_or(|arrival| arrival.at > at);
+        let absent = |s: &u32| {
+            self.arrivals
+                .get(&(stream, *s))
+                .is_none_or(|arrival| arrival.at > at)
+        };
         (after.saturating_add(1)..before).filter(absent).count() as u64
     }
 
     /// How many packets strictly between two of one stream came never or after a later one, so that the engine had to
     /// leave their places open.
     pub fn open_between(&self, stream: u16, after: u32, before: u32) -> u64 {
-        let open = |s: &u32| self.arrivals.get(&(stream, *s)).is_none_or(|arrival| arrival.late);
+        let open = |s: &u32| {
+            self.arrivals
+                .get(&(stream, *s))
+                .is_none_or(|arrival| arrival.late)
+        };
         (after.saturating_add(1)..before).filter(open).count() as u64
     }
 
     /// How many frames strictly between two of one stream have such open places.
     pub fn open_frames_between(&self, stream: u16, after: u32, before: u32) -> u64 {
-        let frames = self.frames.range((stream, after.saturating_add(1))..(stream, before.max(after + 1)));
+        let frames = self
+            .frames
+            .range((stream, after.saturating_add(1))..(stream, before.max(after + 1)));
         let open = frames.filter(|(_, frame)| {
             let first = frame.first.sequence;
-            self.open_between(stream, first.wrapping_sub(1), first + u32::from(frame.first.count)) > 0
+            self.open_between(
+                stream,
+                first.wrapping_sub(1),
+                first + u32::from(frame.first.count),
+            ) > 0
         });
         open.count() as u64
     }
 
+    /// How many streams were declared.
+    pub fn stream_count(&self) -> usize {
+        self.clocks.len()
+    }
+
     /// The published frames of a stream, in order.
     pub fn frames(&self, stream: u16) -> impl Iterator<Item = &FrameTruth> {
-        self.frames.range((stream, 0)..=(stream, u32::MAX)).map(|(_, frame)| frame)
+        self.frames
+            .range((stream, 0)..=(stream, u32::MAX))
+            .map(|(_, frame)| frame)
     }
 }
 
@@ -122,7 +146,16 @@ mod tests {
     fn missing_and_late_packets_leave_open_places() {
         let mut log = Log::default();
         for frame in 0..4 {
-            log.published(0, Tag { stream: 1, frame, sequence: 100 + frame * 3, count: 3, ..Tag::default() });
+            log.published(
+                0,
+                Tag {
+                    stream: 1,
+                    frame,
+                    sequence: 100 + frame * 3,
+                    count: 3,
+                    ..Tag::default()
+                },
+            );
         }
         for sequence in (100..112).filter(|s| *s != 104 && *s != 109) {
             log.arrived(50, 1, sequence);
@@ -133,12 +166,19 @@ mod tests {
         log.arrived(90, 1, 104);
         assert_eq!(log.missing_between(1, 102, 106, 70), 0);
         assert_eq!(log.open_between(1, 102, 106), 1);
-        assert_eq!((log.open_frames_between(1, 0, 3), log.open_frames_between(1, 1, 3)), (1, 0));
+        assert_eq!(
+            (log.open_frames_between(1, 0, 3), log.open_frames_between(1, 1, 3)),
+            (1, 0)
+        );
     }
 
     #[test]
     fn a_clock_runs_both_ways_and_wraps() {
-        let clock = Clock { ntp: 10 << 32, timestamp: u32::MAX, rate: 90_000 };
+        let clock = Clock {
+            ntp: 10 << 32,
+            timestamp: u32::MAX,
+            rate: 90_000,
+        };
         assert_eq!(clock.timestamp_at(11 << 32), 89_999);
         assert_eq!(clock.timestamp_at(9 << 32), u32::MAX - 90_000);
     }

@@ -75,7 +75,11 @@ impl Tag {
             timestamp: word(24),
         };
         let seed = read.fill();
-        let filled = payload.iter().enumerate().skip(HEAD + TAG).all(|(i, b)| *b == seed.wrapping_add(i as u8));
+        let filled = payload
+            .iter()
+            .enumerate()
+            .skip(HEAD + TAG)
+            .all(|(i, b)| *b == seed.wrapping_add(i as u8));
         (half(0) == MAGIC && half(28) as usize == payload.len() && filled).then_some(read)
     }
 
@@ -85,7 +89,9 @@ impl Tag {
     }
 
     fn fill(&self) -> u8 {
-        (self.sequence as u8).wrapping_mul(31).wrapping_add(self.stream as u8)
+        (self.sequence as u8)
+            .wrapping_mul(31)
+            .wrapping_add(self.stream as u8)
     }
 }
 
@@ -95,7 +101,19 @@ mod tests {
 
     #[test]
     fn a_tag_is_read_back_and_any_changed_byte_is_noticed() {
-        let tag = Tag { stream: 3, frame: 70_000, packet: 2, count: 5, key: true, tid: 1, sync: true, reference: 9, base: 4, sequence: 80_000, timestamp: 7 };
+        let tag = Tag {
+            stream: 3,
+            frame: 70_000,
+            packet: 2,
+            count: 5,
+            key: true,
+            tid: 1,
+            sync: true,
+            reference: 9,
+            base: 4,
+            sequence: 80_000,
+            timestamp: 7,
+        };
         let mut payload = Vec::new();
         tag.write([0; HEAD], 200, &mut payload);
         assert_eq!((payload.len(), Tag::read(&payload)), (200, Some(tag)));

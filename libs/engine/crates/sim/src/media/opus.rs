@@ -18,7 +18,11 @@ pub struct AudioSettings {
 
 impl Default for AudioSettings {
     fn default() -> Self {
-        Self { dtx: false, first_sequence: 2_000, first_timestamp: 0 }
+        Self {
+            dtx: false,
+            first_sequence: 2_000,
+            first_timestamp: 0,
+        }
     }
 }
 
@@ -41,7 +45,14 @@ impl OpusSource {
 
     /// A source that starts talking.
     pub fn new(settings: AudioSettings, seed: u64) -> Self {
-        Self { settings, rng: Rng::with_seed(seed), frame: 0, talking: true, left: 100, started: true }
+        Self {
+            settings,
+            rng: Rng::with_seed(seed),
+            frame: 0,
+            talking: true,
+            left: 100,
+            started: true,
+        }
     }
 
     /// The packet of the next 20 ms, unless it is silence. The marker starts a talk spurt (RFC 3551 §4.1), and the
@@ -61,9 +72,23 @@ impl OpusSource {
             }
         }
         let marker = std::mem::take(&mut self.started);
-        let tag = Tag { stream, frame, count: 1, key: marker, reference: frame, base: frame, ..Tag::default() };
+        let tag = Tag {
+            stream,
+            frame,
+            count: 1,
+            key: marker,
+            reference: frame,
+            base: frame,
+            ..Tag::default()
+        };
         let length = self.rng.usize(60..120);
-        Some(Payload { descriptor: Vec::new(), head: [0x78; HEAD], length, marker, tag })
+        Some(Payload {
+            descriptor: Vec::new(),
+            head: [0x78; HEAD],
+            length,
+            marker,
+            tag,
+        })
     }
 }
 
@@ -73,7 +98,13 @@ mod tests {
 
     #[test]
     fn silence_is_not_sent_and_spurts_start_with_a_marker() {
-        let mut source = OpusSource::new(AudioSettings { dtx: true, ..AudioSettings::default() }, 5);
+        let mut source = OpusSource::new(
+            AudioSettings {
+                dtx: true,
+                ..AudioSettings::default()
+            },
+            5,
+        );
         let all: Vec<_> = (0..5_000).map(|_| source.frame(0)).collect();
         let sent = all.iter().flatten().count();
         assert!((1_000..4_500).contains(&sent), "{sent}");

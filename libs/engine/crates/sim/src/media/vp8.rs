@@ -79,7 +79,15 @@ pub struct Vp8Source {
 impl Vp8Source {
     /// A source whose first frame is a key frame.
     pub fn new(settings: VideoSettings, seed: u64) -> Self {
-        Self { settings, rng: Rng::with_seed(seed), frame: 0, base: 0, position: 0, last_base: 0, last_middle: 0 }
+        Self {
+            settings,
+            rng: Rng::with_seed(seed),
+            frame: 0,
+            base: 0,
+            position: 0,
+            last_base: 0,
+            last_middle: 0,
+        }
     }
 
     /// The payloads of the next frame.
@@ -100,7 +108,13 @@ impl Vp8Source {
                 let tag = Tag { packet, ..tag };
                 let descriptor = self.descriptor(&tag, picture);
                 let length = length - usize::from(packet >= shorter && length > HEAD + TAG);
-                Payload { descriptor, head: head(&tag), length, marker: tag.is_last(), tag }
+                Payload {
+                    descriptor,
+                    head: head(&tag),
+                    length,
+                    marker: tag.is_last(),
+                    tag,
+                }
             })
             .collect()
     }
@@ -113,9 +127,8 @@ impl Vp8Source {
         }
         let (tid, reference, sync) = match (self.settings.layers, self.position % 4) {
             _ if key => (0, frame, false),
-            (2, 1 | 3) => (1, self.last_base, true),
+            (2, 1 | 3) | (3, 2) => (1, self.last_base, true),
             (3, 1) => (2, self.last_base, true),
-            (3, 2) => (1, self.last_base, true),
             (3, 3) => (2, self.last_middle, false),
             _ => (0, self.last_base, false),
         };
@@ -127,7 +140,16 @@ impl Vp8Source {
         if tid < 2 {
             self.last_middle = frame;
         }
-        Tag { stream, frame, key, tid, sync, reference, base: self.base, ..Tag::default() }
+        Tag {
+            stream,
+            frame,
+            key,
+            tid,
+            sync,
+            reference,
+            base: self.base,
+            ..Tag::default()
+        }
     }
 
     fn descriptor(&self, tag: &Tag, picture: u16) -> Vec<u8> {
@@ -192,7 +214,12 @@ mod tests {
             (PictureIdForm::Short, 2),
             (PictureIdForm::Long, 3),
         ] {
-            let settings = VideoSettings { picture_id, layers, first_picture_id: 32_700, ..VideoSettings::default() };
+            let settings = VideoSettings {
+                picture_id,
+                layers,
+                first_picture_id: 32_700,
+                ..VideoSettings::default()
+            };
             for payload in frames(settings, 100).into_iter().flatten() {
                 let bytes = payload.render(&payload.tag);
                 let read = rheon_engine_wire::vp8::Descriptor::parse(&bytes).expect("a VP8 payload");
@@ -209,7 +236,16 @@ mod tests {
     #[test]
     fn temporal_layers_refer_down() {
         for layers in 1..=3 {
-            let all: Vec<Tag> = frames(VideoSettings { layers, ..VideoSettings::default() }, 100).iter().map(|f| f[0].tag).collect();
+            let all: Vec<Tag> = frames(
+                VideoSettings {
+                    layers,
+                    ..VideoSettings::default()
+                },
+                100,
+            )
+            .iter()
+            .map(|f| f[0].tag)
+            .collect();
             for tag in &all {
                 let reference = all[tag.reference as usize];
                 assert!(reference.frame < tag.frame || tag.key);

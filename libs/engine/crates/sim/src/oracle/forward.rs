@@ -1,6 +1,6 @@
 //! Everything one forward ever sent, and the rules that hold for it in order of sequence numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use rheon_engine_wire::rtcp::SenderInfo;
 
@@ -19,6 +19,8 @@ pub struct Expected {
     pub forward: u32,
     /// Video: frames, markers and key frames are judged.
     pub video: bool,
+    /// The publisher is hostile: its payloads carry no truth, and only what needs none is judged.
+    pub opaque: bool,
     /// RTP clock.
     pub clock_rate: u32,
     /// Main SSRC and payload type.
@@ -61,6 +63,7 @@ pub struct Forward {
     paused: bool,
     rtx_next: Option<u64>,
     report: Option<(u64, u32, u32)>,
+    opaque: HashSet<u64>,
     faults: Vec<Fault>,
 }
 
@@ -94,6 +97,7 @@ impl Forward {
             paused: !active,
             rtx_next: None,
             report: None,
+            opaque: HashSet::new(),
             faults: Vec::new(),
         }
     }
@@ -119,7 +123,10 @@ impl Forward {
     }
 
     fn fault(&mut self, rule: Rule, detail: &str) {
-        self.faults.push(Fault::new(rule, format!("forward {}: {detail}", self.expected.forward)));
+        self.faults.push(Fault::new(
+            rule,
+            format!("forward {}: {detail}", self.expected.forward),
+        ));
     }
 
     /// A packet of the main stream left.
@@ -135,19 +142,37 @@ impl Forward {
         }
     }
 
+    /// A packet of the main stream left of whose contents nothing is known.
+    pub fn opaque(&mut self, sequence: u64) {
+        if self.paused {
+            self.fault(Rule::PausedForward, &format!("{sequence}"));
+        }
+        if !self.opaque.insert(sequence) {
+            self.fault(Rule::SequenceUsedTwice, &format!("{sequence}"));
+        }
+    }
+
     /// A packet of the RTX stream left: its own index, the original number it names and what it carries.
     pub fn rtx(&mut self, index: u64, original: u16, record: Record) {
         if self.rtx_next.is_some_and(|next| next != index) {
             self.fault(Rule::RtxSequence, &format!("{index} after {:?}", self.rtx_next));
         }
         self.rtx_next = Some(index + 1);
-        let named = self.records.iter_mut().rev().find(|(sequence, _)| **sequence as u16 == original);
+        let named = self
+            .records
+            .iter_mut()
+            .rev()
+            .find(|(sequence, _)| **sequence as u16 == original);
         let Some((_, (sent, resent))) = named else {
             return self.fault(Rule::RtxUnsent, &format!("number {original} was never sent"));
         };
         *resent += 1;
         let often = *resent;
-        let same = Record { at: sent.at, sequence: sent.sequence, ..record } == *sent;
+        let same = Record {
+            at: sent.at,
+            sequence: sent.sequence,
+            ..record
+        } == *sent;
         if !same {
             let sent = *sent;
             self.fault(Rule::RtxUnsent, &format!("{record:?} instead of {sent:?}"));
@@ -159,24 +184,44 @@ impl Forward {
 
     /// A sender report of the main stream left.
     pub fn sender_report(&mut self, at: u64, info: SenderInfo, log: &Log) {
-        let SenderInfo { ntp, rtp_timestamp: timestamp, packets, .. } = info;
-        let sent = self.records.len() as u32;
+        let SenderInfo {
+            ntp,
+            rtp_timestamp: timestamp,
+            packets,
+            ..
+        } = info;
+        let sent = (self.records.len() + self.opaque.len()) as u32;
         if sent.abs_diff(packets) > 64 {
-            self.fault(Rule::SenderReport, &format!("{packets} packets reported of {sent}"));
+            self.fault(
+                Rule::SenderReport,
+                &format!("{packets} packets reported of {sent}"),
+            );
         }
         if let Some((last_ntp, last_timestamp, last_packets)) = self.report {
-            let back = ntp < last_ntp || (timestamp.wrapping_sub(last_timestamp) as i32) < 0;
+            let back = ntp < last_ntp || is_negative(timestamp.wrapping_sub(last_timestamp));
             if back || packets < last_packets {
-                self.fault(Rule::SenderReport, &format!("went back to {ntp:#x} {timestamp} {packets}"));
+                self.fault(
+                    Rule::SenderReport,
+                    &format!("went back to {ntp:#x} {timestamp} {packets}"),
+                );
             }
         }
         self.report = Some((ntp, timestamp, packets));
-        let Some((_, (newest, _))) = self.records.last_key_value() else { return };
-        let Some(clock) = log.reported_clock(newest.tag.stream, at) else { return };
+        let Some((_, (newest, _))) = self.records.last_key_value() else {
+            return;
+        };
+        let Some(clock) = log.reported_clock(newest.tag.stream, at) else {
+            return;
+        };
         let offset = newest.timestamp.wrapping_sub(newest.tag.timestamp);
-        let off_by = timestamp.wrapping_sub(offset).wrapping_sub(clock.timestamp_at(ntp)) as i32;
-        if off_by.unsigned_abs() > self.expected.clock_rate / 200 {
-            self.fault(Rule::SenderReport, &format!("{off_by} ticks beside the publisher's clock"));
+        let off_by = timestamp
+            .wrapping_sub(offset)
+            .wrapping_sub(clock.timestamp_at(ntp));
+        if off_by.min(off_by.wrapping_neg()) > self.expected.clock_rate / 200 {
+            self.fault(
+                Rule::SenderReport,
+                &format!("{off_by} ticks beside the publisher's clock"),
+            );
         }
     }
 
@@ -186,7 +231,10 @@ impl Forward {
         let mut previous: Option<&Record> = None;
         for record in self.records() {
             let mut fault = |rule, detail: &str| {
-                let detail = format!("forward {}: {detail}: {previous:?} then {record:?}", self.expected.forward);
+                let detail = format!(
+                    "forward {}: {detail}: {previous:?} then {record:?}",
+                    self.expected.forward
+                );
                 faults.push(Fault::new(rule, detail));
             };
             self.judge_alone(record, &mut fault);
@@ -206,10 +254,14 @@ impl Forward {
         if self.expected.video && record.marker != record.tag.is_last() {
             fault(Rule::Marker, "marker");
         }
-        let limit = self.boundaries.iter().rev().find_map(|boundary| match boundary.kind {
-            BoundaryKind::Temporal(layer) if boundary.at <= record.at => Some(layer),
-            _ => None,
-        });
+        let limit = self
+            .boundaries
+            .iter()
+            .rev()
+            .find_map(|boundary| match boundary.kind {
+                BoundaryKind::Temporal(layer) if boundary.at <= record.at => Some(layer),
+                _ => None,
+            });
         if limit.is_some_and(|limit| record.tag.tid > limit) {
             fault(Rule::LayerTooHigh, "above the limit");
         }
@@ -221,7 +273,7 @@ impl Forward {
         let same_stream = before.stream == now.stream;
         let same_frame = same_stream && before.frame == now.frame;
         let ticks = record.timestamp.wrapping_sub(previous.timestamp);
-        if (ticks as i32) < 0 {
+        if is_negative(ticks) {
             fault(Rule::TimeWentBack, "timestamps");
         }
         if same_frame != (ticks == 0) {
@@ -243,7 +295,11 @@ impl Forward {
             fault(Rule::CutWithoutGap, "no gap");
         }
         let broken = self.interrupted(previous.at, record.at) || !same_stream;
-        if self.expected.video && broken && self.must_restart(previous, record) && !(now.key && now.packet == 0) {
+        if self.expected.video
+            && broken
+            && self.must_restart(previous, record)
+            && !(now.key && now.packet == 0)
+        {
             fault(Rule::StartsOnKeyFrame, "after an interruption");
         }
         if same_stream && !broken {
@@ -263,11 +319,19 @@ impl Forward {
     }
 
     fn interrupted(&self, after: u64, until: u64) -> bool {
-        self.boundaries.iter().any(|b| b.at >= after.min(until) && b.at <= until.max(after))
+        self.boundaries
+            .iter()
+            .any(|b| b.at >= after.min(until) && b.at <= until.max(after))
     }
 
     fn must_restart(&self, previous: &Record, record: &Record) -> bool {
-        let resumed = |b: &Boundary| b.kind == BoundaryKind::Resumed && b.at >= previous.at && b.at <= record.at;
+        let resumed =
+            |b: &Boundary| b.kind == BoundaryKind::Resumed && b.at >= previous.at && b.at <= record.at;
         previous.tag.stream != record.tag.stream || self.boundaries.iter().any(resumed)
     }
+}
+
+/// A wrapping difference of timestamps that goes back.
+fn is_negative(ticks: u32) -> bool {
+    ticks > u32::MAX / 2
 }

@@ -52,6 +52,7 @@ impl Bench {
         let expected = Expected {
             forward: 0,
             video: false,
+            opaque: false,
             clock_rate: 48_000,
             ssrc: 7,
             payload_type: 110,
@@ -61,12 +62,23 @@ impl Bench {
         };
         ledger.add_forward(expected, true);
         let send = SendContext::new(profile, &keys.engine).expect("keys");
-        Self { ledger, send, overhead: profile.rtp_overhead(), local }
+        Self {
+            ledger,
+            send,
+            overhead: profile.rtp_overhead(),
+            local,
+        }
     }
 
     fn packet(&self, plan: &Plan) -> Vec<u8> {
         let number = u32::from(plan.sequence);
-        let tag = Tag { count: 1, frame: number, sequence: number, timestamp: number * 960, ..Tag::default() };
+        let tag = Tag {
+            count: 1,
+            frame: number,
+            sequence: number,
+            timestamp: number * 960,
+            ..Tag::default()
+        };
         let mut packet = vec![0; 200];
         let writer = HeaderWriter {
             payload_type: plan.payload_type,
@@ -89,7 +101,9 @@ impl Bench {
             packet[header + 70] ^= 1;
         }
         packet.resize(packet.len() + self.overhead, 0);
-        self.send.protect_rtp(&mut packet, header, plan.index).expect("protects");
+        self.send
+            .protect_rtp(&mut packet, header, plan.index)
+            .expect("protects");
         packet
     }
 
@@ -98,7 +112,12 @@ impl Bench {
     }
 
     fn rules(&self) -> Vec<Rule> {
-        let mut rules: Vec<_> = self.ledger.judge(&Log::default()).into_iter().map(|fault| fault.rule).collect();
+        let mut rules: Vec<_> = self
+            .ledger
+            .judge(&Log::default())
+            .into_iter()
+            .map(|fault| fault.rule)
+            .collect();
         rules.dedup();
         rules
     }
@@ -148,10 +167,16 @@ fn one_index_with_other_bytes() {
         let packet = bench.packet(&Plan::new(number));
         bench.take(&packet);
     }
-    let again = bench.packet(&Plan { wide: 100, ..Plan::new(50) });
+    let again = bench.packet(&Plan {
+        wide: 100,
+        ..Plan::new(50)
+    });
     bench.take(&again);
     let rules = bench.rules();
-    assert!(rules.contains(&Rule::NonceReused) && rules.contains(&Rule::SequenceUsedTwice), "{rules:?}");
+    assert!(
+        rules.contains(&Rule::NonceReused) && rules.contains(&Rule::SequenceUsedTwice),
+        "{rules:?}"
+    );
 }
 
 #[test]
@@ -166,7 +191,9 @@ fn a_forged_packet_a_wrong_socket_and_unknown_bytes() {
     assert_eq!(bench.rules(), [Rule::Undecryptable]);
     let mut bench = Bench::new(Profile::Aes128CmSha1_80);
     let packet = bench.packet(&Plan::new(5));
-    bench.ledger.datagram(0, SocketAddr::from(([192, 0, 2, 9], 1)), &packet, &Log::default());
+    bench
+        .ledger
+        .datagram(0, SocketAddr::from(([192, 0, 2, 9], 1)), &packet, &Log::default());
     assert_eq!(bench.rules(), [Rule::Destination]);
 }
 

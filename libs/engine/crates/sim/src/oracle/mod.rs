@@ -42,12 +42,19 @@ pub struct Oracle {
 impl Oracle {
     /// An oracle for a call in which no publisher can be asked twice for a packet within `nack_spacing`.
     pub fn new(nack_spacing: u64) -> Self {
-        Self { transports: HashMap::new(), faults: Vec::new(), nack_spacing, datagrams: 0, runs: 0 }
+        Self {
+            transports: HashMap::new(),
+            faults: Vec::new(),
+            nack_spacing,
+            datagrams: 0,
+            runs: 0,
+        }
     }
 
     /// A peer connection was made.
     pub fn add_transport(&mut self, remote: SocketAddr, local: SocketAddr, keys: &Keys) {
-        self.transports.insert(remote, TransportLedger::new(local, keys, self.nack_spacing));
+        self.transports
+            .insert(remote, TransportLedger::new(local, keys, self.nack_spacing));
     }
 
     /// The ledger of a peer connection.
@@ -75,8 +82,12 @@ impl Oracle {
         };
         self.datagrams += datagrams.len() as u64;
         match self.transports.get_mut(&remote) {
-            Some(ledger) => datagrams.iter().for_each(|datagram| ledger.datagram(at, local, datagram, log)),
-            None => self.faults.push(Fault::new(Rule::Destination, format!("nobody at {remote}"))),
+            Some(ledger) => datagrams
+                .iter()
+                .for_each(|datagram| ledger.datagram(at, local, datagram, log)),
+            None => self
+                .faults
+                .push(Fault::new(Rule::Destination, format!("nobody at {remote}"))),
         }
         datagrams
     }

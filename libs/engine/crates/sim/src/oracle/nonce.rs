@@ -20,6 +20,11 @@ impl Nonces {
         ciphertext.hash(&mut hasher);
         let hash = hasher.finish();
         let first = *self.used.entry((rtcp, ssrc, index)).or_insert(hash);
-        (first != hash).then(|| Fault::new(Rule::NonceReused, format!("rtcp {rtcp} ssrc {ssrc:#x} index {index}")))
+        (first != hash).then(|| {
+            Fault::new(
+                Rule::NonceReused,
+                format!("rtcp {rtcp} ssrc {ssrc:#x} index {index}"),
+            )
+        })
     }
 }

@@ -81,7 +81,10 @@ pub struct Fault {
 impl Fault {
     /// A fault with its details.
     pub fn new(rule: Rule, detail: impl Into<String>) -> Self {
-        Self { rule, detail: detail.into() }
+        Self {
+            rule,
+            detail: detail.into(),
+        }
     }
 }
 

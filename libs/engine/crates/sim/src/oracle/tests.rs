@@ -1,5 +1,7 @@
 //! The oracle accepts a faultless forward and catches every planted fault.
 
+#![allow(clippy::needless_for_each, clippy::semicolon_if_nothing_returned)]
+
 use rheon_engine_wire::rtcp::SenderInfo;
 
 use super::*;
@@ -12,6 +14,7 @@ fn expected(video: bool) -> Expected {
     Expected {
         forward: 1,
         video,
+        opaque: false,
         clock_rate: 90_000,
         ssrc: 10,
         payload_type: 96,
@@ -24,7 +27,11 @@ fn expected(video: bool) -> Expected {
 /// 30 frames of three packets each, every one of which reached the engine at its time of departure.
 fn faultless() -> (Vec<Record>, Log) {
     let mut log = Log::default();
-    let clock = Clock { ntp: 100 << 32, timestamp: 5_000, rate: 90_000 };
+    let clock = Clock {
+        ntp: 100 << 32,
+        timestamp: 5_000,
+        rate: 90_000,
+    };
     log.clock(STREAM, clock);
     log.reported(0, STREAM);
     let records: Vec<_> = (0..90_u32)
@@ -46,9 +53,20 @@ fn faultless() -> (Vec<Record>, Log) {
                 log.published(at, tag);
             }
             log.arrived(at, STREAM, tag.sequence);
-            let ids = Ids { picture: Some((32_760 + frame as u16) & 0x7FFF), tl0: Some(250_u8.wrapping_add(frame as u8)), tid: Some(0) };
+            let ids = Ids {
+                picture: Some((32_760 + frame as u16) & 0x7FFF),
+                tl0: Some(250_u8.wrapping_add(frame as u8)),
+                tid: Some(0),
+            };
             let timestamp = tag.timestamp.wrapping_add(u32::MAX - 10_000);
-            Record { at, sequence: 32_000 + u64::from(i), timestamp, marker: tag.is_last(), tag, ids }
+            Record {
+                at,
+                sequence: 32_000 + u64::from(i),
+                timestamp,
+                marker: tag.is_last(),
+                tag,
+                ids,
+            }
         })
         .collect();
     (records, log)
@@ -63,7 +81,10 @@ fn forward(records: &[Record]) -> Forward {
 #[track_caller]
 fn caught(records: &[Record], log: &Log, rule: Rule) {
     let faults = forward(records).judge(log);
-    assert!(faults.iter().any(|fault| fault.rule == rule), "{rule:?} not in {faults:?}");
+    assert!(
+        faults.iter().any(|fault| fault.rule == rule),
+        "{rule:?} not in {faults:?}"
+    );
 }
 
 /// Faults that planting one change in an otherwise faultless forward gives.
@@ -94,7 +115,9 @@ fn one_number_twice() {
 
 #[test]
 fn a_start_in_the_upper_half() {
-    planted(Rule::SequenceStart, |r| r.iter_mut().for_each(|r| r.sequence += 30_000));
+    planted(Rule::SequenceStart, |r| {
+        r.iter_mut().for_each(|r| r.sequence += 30_000)
+    });
 }
 
 #[test]
@@ -104,7 +127,9 @@ fn time_going_back() {
 
 #[test]
 fn a_timestamp_of_two_frames() {
-    planted(Rule::TimestampReused, |r| (39..42).for_each(|i| r[i].timestamp = r[38].timestamp));
+    planted(Rule::TimestampReused, |r| {
+        (39..42).for_each(|i| r[i].timestamp = r[38].timestamp)
+    });
 }
 
 #[test]
@@ -114,7 +139,9 @@ fn a_frame_of_two_timestamps() {
 
 #[test]
 fn a_stretched_timeline() {
-    planted(Rule::TimestampDrift, |r| r[42..].iter_mut().for_each(|r| r.timestamp += 90));
+    planted(Rule::TimestampDrift, |r| {
+        r[42..].iter_mut().for_each(|r| r.timestamp += 90)
+    });
 }
 
 #[test]
@@ -161,21 +188,35 @@ fn a_lost_frame_hidden() {
 
 #[test]
 fn a_gap_without_a_loss() {
-    planted(Rule::PhantomGap, |r| r[42..].iter_mut().for_each(|r| r.sequence += 1));
+    planted(Rule::PhantomGap, |r| {
+        r[42..].iter_mut().for_each(|r| r.sequence += 1)
+    });
 }
 
 #[test]
 fn picture_ids_that_jump_stand_or_split_a_frame() {
-    planted(Rule::PictureId, |r| r[42..].iter_mut().for_each(|r| r.ids.picture = r.ids.picture.map(|id| (id + 1) & 0x7FFF)));
-    planted(Rule::PictureId, |r| (42..45).for_each(|i| r[i].ids.picture = r[41].ids.picture));
+    planted(Rule::PictureId, |r| {
+        r[42..]
+            .iter_mut()
+            .for_each(|r| r.ids.picture = r.ids.picture.map(|id| (id + 1) & 0x7FFF))
+    });
+    planted(Rule::PictureId, |r| {
+        (42..45).for_each(|i| r[i].ids.picture = r[41].ids.picture)
+    });
     planted(Rule::PictureId, |r| r[40].ids.picture = Some(9));
-    planted(Rule::PictureId, |r| (42..45).for_each(|i| r[i].ids.picture = None));
+    planted(Rule::PictureId, |r| {
+        (42..45).for_each(|i| r[i].ids.picture = None)
+    });
 }
 
 #[test]
 fn tl0_that_stands_jumps_or_goes_back() {
     for step in [255, 1, 100] {
-        planted(Rule::Tl0, |r| r[42..].iter_mut().for_each(|r| r.ids.tl0 = r.ids.tl0.map(|tl0| tl0.wrapping_add(step))));
+        planted(Rule::Tl0, |r| {
+            r[42..]
+                .iter_mut()
+                .for_each(|r| r.ids.tl0 = r.ids.tl0.map(|tl0| tl0.wrapping_add(step)))
+        });
     }
 }
 
@@ -211,7 +252,12 @@ fn a_layer_above_the_limit() {
     let mut forward = forward(&records);
     assert!(forward.judge(&log).is_empty());
     forward.boundary(records[59].at, BoundaryKind::Temporal(1));
-    assert!(forward.judge(&log).iter().any(|fault| fault.rule == Rule::LayerTooHigh));
+    assert!(
+        forward
+            .judge(&log)
+            .iter()
+            .any(|fault| fault.rule == Rule::LayerTooHigh)
+    );
 }
 
 #[test]
@@ -225,13 +271,36 @@ fn retransmissions_are_what_was_sent() {
     let faults = |plant: &dyn Fn(&mut Forward)| {
         let mut forward = forward(&records);
         plant(&mut forward);
-        forward.judge(&log).into_iter().map(|fault| fault.rule).collect::<Vec<_>>()
+        forward
+            .judge(&log)
+            .into_iter()
+            .map(|fault| fault.rule)
+            .collect::<Vec<_>>()
     };
     assert_eq!(faults(&|f| f.rtx(7, number + 200, sent)), [Rule::RtxUnsent]);
-    assert_eq!(faults(&|f| f.rtx(7, number, Record { timestamp: 1, ..sent })), [Rule::RtxUnsent]);
-    assert_eq!(faults(&|f| f.rtx(7, number, Record { ids: Ids::default(), ..sent })), [Rule::RtxUnsent]);
-    assert_eq!(faults(&|f| [7, 9].into_iter().for_each(|i| f.rtx(i, number, sent))), [Rule::RtxSequence]);
-    assert_eq!(faults(&|f| (7..11).for_each(|i| f.rtx(i, number, sent))), [Rule::RtxTooOften]);
+    assert_eq!(
+        faults(&|f| f.rtx(7, number, Record { timestamp: 1, ..sent })),
+        [Rule::RtxUnsent]
+    );
+    assert_eq!(
+        faults(&|f| f.rtx(
+            7,
+            number,
+            Record {
+                ids: Ids::default(),
+                ..sent
+            }
+        )),
+        [Rule::RtxUnsent]
+    );
+    assert_eq!(
+        faults(&|f| [7, 9].into_iter().for_each(|i| f.rtx(i, number, sent))),
+        [Rule::RtxSequence]
+    );
+    assert_eq!(
+        faults(&|f| (7..11).for_each(|i| f.rtx(i, number, sent))),
+        [Rule::RtxTooOften]
+    );
 }
 
 #[test]
@@ -245,13 +314,25 @@ fn sender_reports_lie_on_the_forwarded_timeline() {
     };
     let faults = |reports: &[SenderInfo]| {
         let mut forward = forward(&records);
-        reports.iter().for_each(|info| forward.sender_report(5_000_000, *info, &log));
+        reports
+            .iter()
+            .for_each(|info| forward.sender_report(5_000_000, *info, &log));
         forward.judge(&log).len()
     };
     assert_eq!(faults(&[info]), 0);
-    assert_eq!(faults(&[SenderInfo { rtp_timestamp: info.rtp_timestamp.wrapping_add(9_000), ..info }]), 1);
+    assert_eq!(
+        faults(&[SenderInfo {
+            rtp_timestamp: info.rtp_timestamp.wrapping_add(9_000),
+            ..info
+        }]),
+        1
+    );
     assert_eq!(faults(&[SenderInfo { packets: 500, ..info }]), 1);
-    let earlier = SenderInfo { ntp: 100 << 32, rtp_timestamp: info.rtp_timestamp.wrapping_sub(90_000), ..info };
+    let earlier = SenderInfo {
+        ntp: 100 << 32,
+        rtp_timestamp: info.rtp_timestamp.wrapping_sub(90_000),
+        ..info
+    };
     assert_eq!((faults(&[earlier, info]), faults(&[info, earlier])), (0, 1));
 }
 
@@ -262,13 +343,20 @@ fn an_index_protects_one_packet() {
     assert_eq!(nonces.protect(false, 1, 7, b"a"), None);
     assert_eq!(nonces.protect(true, 1, 7, b"b"), None);
     assert_eq!(nonces.protect(false, 2, 7, b"b"), None);
-    assert_eq!(nonces.protect(false, 1, 7, b"b").map(|fault| fault.rule), Some(Rule::NonceReused));
+    assert_eq!(
+        nonces.protect(false, 1, 7, b"b").map(|fault| fault.rule),
+        Some(Rule::NonceReused)
+    );
 }
 
 #[test]
 fn transport_wide_numbers_are_dense() {
     let mut wide = TransportCc::default();
-    assert!([65_534, 65_535, 0, 1].into_iter().all(|number| wide.sent(number).is_none()));
+    assert!(
+        [65_534, 65_535, 0, 1]
+            .into_iter()
+            .all(|number| wide.sent(number).is_none())
+    );
     assert!(wide.sent(3).is_some());
     assert!(wide.sent(3).is_some());
 }

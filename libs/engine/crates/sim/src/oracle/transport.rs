@@ -63,7 +63,8 @@ impl TransportLedger {
         if let Some((rtx, _)) = expected.rtx {
             self.rtx.insert(rtx, expected.ssrc);
         }
-        self.forwards.insert(expected.ssrc, Forward::new(expected, active));
+        self.forwards
+            .insert(expected.ssrc, Forward::new(expected, active));
     }
 
     /// The ledger of the forward sent under an SSRC.
@@ -80,7 +81,10 @@ impl TransportLedger {
     /// Judges one datagram.
     pub fn datagram(&mut self, at: u64, local: SocketAddr, datagram: &[u8], log: &Log) {
         if local != self.local {
-            self.faults.push(Fault::new(Rule::Destination, format!("from {local}, not {}", self.local)));
+            self.faults.push(Fault::new(
+                Rule::Destination,
+                format!("from {local}, not {}", self.local),
+            ));
         }
         let judged = match datagram {
             [0..=3 | 20..=63, ..] => Ok(()),
@@ -99,24 +103,34 @@ impl TransportLedger {
             Profile::Aes128CmSha1_80 => 14,
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => 4,
         };
-        let word = datagram.len().checked_sub(trailer).and_then(|from| datagram.get(from..from + 4));
-        let word: [u8; 4] = word.and_then(|w| w.try_into().ok()).ok_or_else(|| unreadable("too short"))?;
+        let word = datagram
+            .len()
+            .checked_sub(trailer)
+            .and_then(|from| datagram.get(from..from + 4));
+        let word: [u8; 4] = word
+            .and_then(|w| w.try_into().ok())
+            .ok_or_else(|| unreadable("too short"))?;
         let index = u64::from(u32::from_be_bytes(word) & 0x7FFF_FFFF);
         if let Some(fault) = self.nonces.protect(true, ssrc, index, datagram) {
             self.faults.push(fault);
         }
         let mut bytes = datagram.to_vec();
-        let length = self.receive.unprotect_rtcp(&mut bytes, &mut RtcpReplay::default());
+        let length = self
+            .receive
+            .unprotect_rtcp(&mut bytes, &mut RtcpReplay::default());
         let length = length.map_err(|error| unreadable(&error.to_string()))?;
         bytes.truncate(length);
         for packet in rtcp::packets(&bytes) {
             match packet.map_err(|error| unreadable(&error.to_string()))? {
-                rtcp::Packet::SenderReport { ssrc, info, .. } => {
-                    match self.forwards.get_mut(&ssrc) {
-                        Some(forward) => forward.sender_report(at, info, log),
-                        None => return Err(Fault::new(Rule::UnknownSsrc, format!("sender report of {ssrc:#x}"))),
+                rtcp::Packet::SenderReport { ssrc, info, .. } => match self.forwards.get_mut(&ssrc) {
+                    Some(forward) => forward.sender_report(at, info, log),
+                    None => {
+                        return Err(Fault::new(
+                            Rule::UnknownSsrc,
+                            format!("sender report of {ssrc:#x}"),
+                        ));
                     }
-                }
+                },
                 rtcp::Packet::Pli { media, .. } => self.faults.extend(self.upstream.key_frame(at, media)),
                 rtcp::Packet::Fir { entries, .. } => {
                     for entry in entries {
@@ -141,7 +155,9 @@ impl TransportLedger {
         if let Some(fault) = self.nonces.protect(false, header.ssrc, index, datagram) {
             self.faults.push(fault);
         }
-        let range = header.payload(&packet).map_err(|e| fault(Rule::Undecryptable, e.to_string()))?;
+        let range = header
+            .payload(&packet)
+            .map_err(|e| fault(Rule::Undecryptable, e.to_string()))?;
         let payload = &packet[range];
         let main = self.rtx.get(&header.ssrc).copied().unwrap_or(header.ssrc);
         let Some(forward) = self.forwards.get_mut(&main) else {
@@ -150,26 +166,60 @@ impl TransportLedger {
         let repaired = main != header.ssrc;
         let expected = &forward.expected;
         let name = expected.forward;
-        let payload_type = if repaired { expected.rtx.map_or(0, |(_, pt)| pt) } else { expected.payload_type };
+        let payload_type = if repaired {
+            expected.rtx.map_or(0, |(_, pt)| pt)
+        } else {
+            expected.payload_type
+        };
         if header.payload_type != payload_type {
-            let detail = format!("forward {name}: {} instead of {payload_type}", header.payload_type);
+            let detail = format!(
+                "forward {name}: {} instead of {payload_type}",
+                header.payload_type
+            );
             self.faults.push(fault(Rule::PayloadType, detail));
         }
-        let value = |id| header.extensions(&packet).find(|(found, _)| *found == id).map(|(_, value)| value);
-        if expected.mid_id.is_some_and(|id| value(id) != Some(expected.mid.as_bytes())) {
-            self.faults.push(fault(Rule::Mid, format!("forward {name} index {index}")));
+        let value = |id| {
+            header
+                .extensions(&packet)
+                .find(|(found, _)| *found == id)
+                .map(|(_, value)| value)
+        };
+        if expected
+            .mid_id
+            .is_some_and(|id| value(id) != Some(expected.mid.as_bytes()))
+        {
+            self.faults
+                .push(fault(Rule::Mid, format!("forward {name} index {index}")));
         }
         if let Some(number) = value(subscribed::TRANSPORT_CC).and_then(parse_transport_sequence) {
             self.faults.extend(self.wide.sent(number));
+        }
+        if expected.opaque {
+            if !repaired {
+                forward.opaque(index);
+            }
+            return Ok(());
         }
         let (original, payload) = match payload.split_first_chunk() {
             Some((number, rest)) if repaired => (u16::from_be_bytes(*number), rest),
             _ => (0, payload),
         };
-        let altered = || fault(Rule::Altered, format!("forward {name} ssrc {:#x} index {index}", header.ssrc));
+        let altered = || {
+            fault(
+                Rule::Altered,
+                format!("forward {name} ssrc {:#x} index {index}", header.ssrc),
+            )
+        };
         let (ids, body) = if expected.video {
             let read = Descriptor::parse(payload).map_err(|_| altered())?;
-            (Ids { picture: read.picture_id, tl0: read.tl0_pic_idx, tid: read.tid }, read.len)
+            (
+                Ids {
+                    picture: read.picture_id,
+                    tl0: read.tl0_pic_idx,
+                    tid: read.tid,
+                },
+                read.len,
+            )
         } else {
             (Ids::default(), 0)
         };
@@ -179,7 +229,14 @@ impl TransportLedger {
             self.faults.push(altered());
         }
         let (timestamp, marker) = (header.timestamp, header.marker);
-        let record = Record { at, sequence: index, timestamp, marker, tag, ids };
+        let record = Record {
+            at,
+            sequence: index,
+            timestamp,
+            marker,
+            tag,
+            ids,
+        };
         if repaired {
             forward.rtx(index, original, record);
         } else {
@@ -191,7 +248,9 @@ impl TransportLedger {
     fn decrypt(&mut self, datagram: &[u8], header: &RtpHeader) -> Result<(Vec<u8>, u64), Fault> {
         let windows = self.windows.entry(header.ssrc).or_default();
         let mut packet = datagram.to_vec();
-        let mut result = self.receive.unprotect_rtp(&mut packet, header, &mut windows.newest);
+        let mut result = self
+            .receive
+            .unprotect_rtp(&mut packet, header, &mut windows.newest);
         if result == Err(SrtpError::Replay) {
             // A number used twice, or one a receiver would find too old: which of the two, the forward's ledger tells.
             for mut window in windows.older.iter().rev().copied() {
@@ -201,7 +260,7 @@ impl TransportLedger {
                     break;
                 }
             }
-        } else if windows.taken.is_multiple_of(32) {
+        } else if windows.taken % 32 == 0 {
             windows.older.push(windows.newest);
             if windows.older.len() > 32 {
                 windows.older.remove(0);
@@ -209,7 +268,10 @@ impl TransportLedger {
         }
         windows.taken += 1;
         let (length, index) = result.map_err(|error| {
-            Fault::new(Rule::Undecryptable, format!("ssrc {:#x} number {}: {error}", header.ssrc, header.sequence))
+            Fault::new(
+                Rule::Undecryptable,
+                format!("ssrc {:#x} number {}: {error}", header.ssrc, header.sequence),
+            )
         })?;
         packet.truncate(length);
         Ok((packet, index))

@@ -18,14 +18,18 @@ impl Upstream {
 
     /// `spacing`: least time between two requests for one packet.
     pub fn new(spacing: u64) -> Self {
-        Self { spacing, ..Self::default() }
+        Self {
+            spacing,
+            ..Self::default()
+        }
     }
 
     /// A PLI or FIR for a stream left.
     pub fn key_frame(&mut self, at: u64, ssrc: u32) -> Option<Fault> {
         let before = self.key_frames.insert(ssrc, at)?;
         let gap = at - before;
-        (gap < Self::GATE).then(|| Fault::new(Rule::KeyFrameGate, format!("ssrc {ssrc:#x} again after {gap} us")))
+        (gap < Self::GATE)
+            .then(|| Fault::new(Rule::KeyFrameGate, format!("ssrc {ssrc:#x} again after {gap} us")))
     }
 
     /// A NACK for one number left.
@@ -33,6 +37,11 @@ impl Upstream {
         let before = self.packets.insert((ssrc, number), at)?;
         let gap = at - before;
         let soon = gap < self.spacing;
-        soon.then(|| Fault::new(Rule::NackTooSoon, format!("ssrc {ssrc:#x} number {number} again after {gap} us")))
+        soon.then(|| {
+            Fault::new(
+                Rule::NackTooSoon,
+                format!("ssrc {ssrc:#x} number {number} again after {gap} us"),
+            )
+        })
     }
 }

@@ -69,7 +69,11 @@ impl Decoder {
     /// Decodes what is complete. True: a key frame is needed and should be asked for now.
     pub fn advance(&mut self, now: u64) -> bool {
         if self.next.is_none() {
-            self.next = self.packets.values().find(|p| p.start && p.tag.key).map(|p| p.sequence);
+            self.next = self
+                .packets
+                .values()
+                .find(|p| p.start && p.tag.key)
+                .map(|p| p.sequence);
         }
         while let Some(after) = self.next.and_then(|next| self.complete(next)) {
             self.decode(after);
@@ -83,7 +87,10 @@ impl Decoder {
             return false;
         }
         let from = self.next.map_or(0, |next| next + 1);
-        let key = self.packets.range(from..).find(|(at, p)| p.start && p.tag.key && self.complete(**at).is_some());
+        let key = self
+            .packets
+            .range(from..)
+            .find(|(at, p)| p.start && p.tag.key && self.complete(**at).is_some());
         if let Some((&at, _)) = key {
             self.packets = self.packets.split_off(&at);
             self.next = Some(at);
@@ -117,7 +124,9 @@ impl Decoder {
         let frame = std::mem::replace(&mut self.packets, rest);
         self.next = Some(after);
         self.stuck = None;
-        let Some(tag) = frame.into_values().next().map(|p| p.tag) else { return };
+        let Some(tag) = frame.into_values().next().map(|p| p.tag) else {
+            return;
+        };
         if !tag.key && !self.decoded.contains(&(tag.stream, tag.reference)) {
             return self.broken.push(tag);
         }
@@ -134,8 +143,19 @@ mod tests {
     /// Frames of three packets; frame 0 is a key frame and each refers to the one before.
     fn packet(sequence: u64) -> Received {
         let frame = (sequence / 3) as u32;
-        let tag = Tag { frame, key: frame % 10 == 0, reference: frame.saturating_sub(1), ..Tag::default() };
-        Received { sequence, timestamp: frame * 3_000, marker: sequence % 3 == 2, start: sequence % 3 == 0, tag }
+        let tag = Tag {
+            frame,
+            key: frame % 10 == 0,
+            reference: frame.saturating_sub(1),
+            ..Tag::default()
+        };
+        Received {
+            sequence,
+            timestamp: frame * 3_000,
+            marker: sequence % 3 == 2,
+            start: sequence % 3 == 0,
+            tag,
+        }
     }
 
     #[test]

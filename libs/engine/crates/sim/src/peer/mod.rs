@@ -7,12 +7,12 @@ mod subscriber;
 mod transport;
 
 pub use decoder::{Decoder, Received};
-pub use subscriber::extension as subscribed;
-pub use stream::extension as published;
-pub use stream::StreamSettings;
 pub use publisher::{Publisher, PublisherSettings};
+pub use stream::StreamSettings;
+pub use stream::extension as published;
+pub use subscriber::extension as subscribed;
 pub use subscriber::{Subscriber, SubscriberSettings, Subscription};
-pub use transport::{Keys, Transport, TransportSettings};
+pub use transport::{Input, Keys, Transport, TransportSettings};
 
 /// A datagram a peer sends, with what the call's log has to know about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,10 @@ pub enum Meaning {
 impl Outgoing {
     /// A datagram that means nothing to the log and goes at once.
     pub fn now(bytes: Vec<u8>) -> Self {
-        Self { delay: 0, bytes, meaning: Meaning::None }
+        Self {
+            delay: 0,
+            bytes,
+            meaning: Meaning::None,
+        }
     }
 }

@@ -66,9 +66,15 @@ impl Publisher {
             transport: Transport::new(settings.transport, seed),
             rng: Rng::with_seed(seed ^ 1),
             video: settings.video.map(|(video, stream)| {
-                (video.clone(), Vp8Source::new(video, seed ^ 2), Stream::new(stream))
+                (
+                    video.clone(),
+                    Vp8Source::new(video, seed ^ 2),
+                    Stream::new(stream),
+                )
             }),
-            audio: settings.audio.map(|(audio, stream)| (OpusSource::new(audio, seed ^ 3), Stream::new(stream))),
+            audio: settings
+                .audio
+                .map(|(audio, stream)| (OpusSource::new(audio, seed ^ 3), Stream::new(stream))),
             ntp_at_zero: settings.ntp_at_zero,
             next_video: 0,
             next_audio: 0,
@@ -95,7 +101,10 @@ impl Publisher {
     }
 
     fn streams(&self) -> impl Iterator<Item = &Stream> {
-        self.video.iter().map(|(_, _, stream)| stream).chain(self.audio.iter().map(|(_, stream)| stream))
+        self.video
+            .iter()
+            .map(|(_, _, stream)| stream)
+            .chain(self.audio.iter().map(|(_, stream)| stream))
     }
 
     /// Sends the video on under a new SSRC from now on, starting with a key frame.
@@ -111,9 +120,20 @@ impl Publisher {
         if !self.transport.connected() {
             return self.transport.next_check();
         }
-        let video = if self.video.is_some() { self.next_video } else { u64::MAX };
-        let audio = if self.audio.is_some() { self.next_audio } else { u64::MAX };
-        video.min(audio).min(self.next_report).min(self.transport.next_check())
+        let video = if self.video.is_some() {
+            self.next_video
+        } else {
+            u64::MAX
+        };
+        let audio = if self.audio.is_some() {
+            self.next_audio
+        } else {
+            u64::MAX
+        };
+        video
+            .min(audio)
+            .min(self.next_report)
+            .min(self.transport.next_check())
     }
 
     /// Sends what is due.
@@ -143,14 +163,20 @@ impl Publisher {
     }
 
     fn video_frame(&mut self, now: u64, log: &mut Log, out: &mut Vec<Outgoing>) {
-        let Some((settings, mut source, mut stream)) = self.video.take() else { return };
+        let Some((settings, mut source, mut stream)) = self.video.take() else {
+            return;
+        };
         self.next_video = now.max(self.next_video) + 1_000_000 / settings.rate;
         let timestamp = stream.settings.clock.timestamp_at(ntp(self.ntp_at_zero, now));
         let frame = source.frame(stream.settings.stream, std::mem::take(&mut self.key_wanted));
         // A browser hands the packets of a frame to the network within a millisecond or two.
         let mut delay = 0;
         for payload in &frame {
-            let padding = if self.rng.f64() < settings.padding { self.rng.u8(1..=32) } else { 0 };
+            let padding = if self.rng.f64() < settings.padding {
+                self.rng.u8(1..=32)
+            } else {
+                0
+            };
             let wide = self.next_wide();
             let (tag, mut outgoing) = stream.media(payload, timestamp, padding, wide, &self.transport);
             if tag.packet == 0 {
@@ -170,7 +196,9 @@ impl Publisher {
     }
 
     fn audio_frame(&mut self, now: u64, log: &mut Log, out: &mut Vec<Outgoing>) {
-        let Some((mut source, mut stream)) = self.audio.take() else { return };
+        let Some((mut source, mut stream)) = self.audio.take() else {
+            return;
+        };
         self.next_audio = now.max(self.next_audio) + 20_000;
         let timestamp = stream.settings.clock.timestamp_at(ntp(self.ntp_at_zero, now));
         if let Some(payload) = source.frame(stream.settings.stream) {
@@ -190,17 +218,30 @@ impl Publisher {
         for stream in self.streams() {
             let (packets, octets) = stream.sent();
             let timestamp = stream.settings.clock.timestamp_at(time);
-            let info = rtcp::SenderInfo { ntp: time, rtp_timestamp: timestamp, packets, octets };
+            let info = rtcp::SenderInfo {
+                ntp: time,
+                rtp_timestamp: timestamp,
+                packets,
+                octets,
+            };
             writer.sender_report(stream.settings.ssrc, info, []);
             writer.source_description(stream.settings.ssrc, "peer");
             streams.push(stream.settings.stream);
             if let Some((ssrc, ntp, at)) = self.reference_time {
                 let delay_since_last = ((now - at) * 65_536 / 1_000_000) as u32;
-                let entry = rtcp::DlrrEntry { ssrc, last_receiver_report: (ntp >> 16) as u32, delay_since_last };
+                let entry = rtcp::DlrrEntry {
+                    ssrc,
+                    last_receiver_report: (ntp >> 16) as u32,
+                    delay_since_last,
+                };
                 writer.extended_report_dlrr(stream.settings.ssrc, [entry]);
             }
         }
-        Outgoing { delay: 0, bytes: self.transport.protect_rtcp(bytes), meaning: Meaning::Report(streams) }
+        Outgoing {
+            delay: 0,
+            bytes: self.transport.protect_rtcp(bytes),
+            meaning: Meaning::Report(streams),
+        }
     }
 
     /// Takes a datagram from the engine.
@@ -225,7 +266,9 @@ impl Publisher {
     }
 
     fn rtcp(&mut self, now: u64, packet: &rtcp::Packet<'_>, out: &mut Vec<Outgoing>) {
-        let Some((_, _, stream)) = &mut self.video else { return };
+        let Some((_, _, stream)) = &mut self.video else {
+            return;
+        };
         let ssrc = stream.settings.ssrc;
         match packet {
             rtcp::Packet::Pli { media, .. } if *media == ssrc => {
@@ -253,8 +296,14 @@ impl Publisher {
                 }
             }
             rtcp::Packet::TransportFeedback(feedback) => {
-                for rtcp::PacketStatus { sequence: number, delta } in feedback.statuses() {
-                    if u64::from(number.wrapping_sub(self.wide_base)) >= self.wide_sent && self.wide_sent < 65_536 {
+                for rtcp::PacketStatus {
+                    sequence: number,
+                    delta,
+                } in feedback.statuses()
+                {
+                    if u64::from(number.wrapping_sub(self.wide_base)) >= self.wide_sent
+                        && self.wide_sent < 65_536
+                    {
                         self.false_feedback += 1;
                     }
                     self.reported_received += u64::from(delta.is_some());
@@ -270,5 +319,4 @@ impl Publisher {
             _ => {}
         }
     }
-
 }

@@ -69,7 +69,14 @@ impl Stream {
     /// A stream that has sent nothing.
     pub fn new(settings: StreamSettings) -> Self {
         let index = settings.first_sequence.into();
-        Self { settings, index, rtx_index: 100, history: BTreeMap::new(), packets: 0, octets: 0 }
+        Self {
+            settings,
+            index,
+            rtx_index: 100,
+            history: BTreeMap::new(),
+            packets: 0,
+            octets: 0,
+        }
     }
 
     /// Packets and octets sent, as sender reports tell.
@@ -78,9 +85,24 @@ impl Stream {
     }
 
     /// Sends a payload with `padding` bytes of RTP padding. Returns its completed tag too.
-    pub fn media(&mut self, payload: &Payload, timestamp: u32, padding: u8, wide: u16, transport: &Transport) -> (Tag, Outgoing) {
-        let tag = Tag { sequence: self.index as u32, timestamp, ..payload.tag };
-        let sent = Sent { payload: payload.render(&tag), marker: payload.marker, timestamp };
+    pub fn media(
+        &mut self,
+        payload: &Payload,
+        timestamp: u32,
+        padding: u8,
+        wide: u16,
+        transport: &Transport,
+    ) -> (Tag, Outgoing) {
+        let tag = Tag {
+            sequence: self.index as u32,
+            timestamp,
+            ..payload.tag
+        };
+        let sent = Sent {
+            payload: payload.render(&tag),
+            marker: payload.marker,
+            timestamp,
+        };
         let outgoing = self.packet(self.index, &sent, padding, wide, transport);
         self.packets += 1;
         self.octets += sent.payload.len() as u32;
@@ -94,7 +116,11 @@ impl Stream {
 
     /// Sends a packet of padding alone, which takes a sequence number as browsers' probes do.
     pub fn padding(&mut self, timestamp: u32, wide: u16, transport: &Transport) -> Outgoing {
-        let sent = Sent { payload: Vec::new(), marker: false, timestamp };
+        let sent = Sent {
+            payload: Vec::new(),
+            marker: false,
+            timestamp,
+        };
         let outgoing = self.packet(self.index, &sent, 200, wide, transport);
         self.history.insert(self.index, sent);
         self.index += 1;
@@ -110,14 +136,30 @@ impl Stream {
             timestamp: sent.timestamp,
             ssrc: self.settings.ssrc,
         };
-        let bytes = self.write(writer, index, &sent.payload, padding, wide, transport, index as u8);
-        Outgoing { delay: 0, bytes, meaning: self.meaning(index) }
+        let bytes = self.write(
+            writer,
+            index,
+            &sent.payload,
+            padding,
+            wide,
+            transport,
+            index as u8,
+        );
+        Outgoing {
+            delay: 0,
+            bytes,
+            meaning: self.meaning(index),
+        }
     }
 
     /// Answers a NACK for one number over RTX (RFC 4588 §4), if the packet is still known.
     pub fn resend(&mut self, number: u16, wide: u16, transport: &Transport) -> Option<Outgoing> {
         let (ssrc, payload_type) = self.settings.rtx?;
-        let (index, sent) = self.history.iter().rev().find(|(index, _)| **index as u16 == number)?;
+        let (index, sent) = self
+            .history
+            .iter()
+            .rev()
+            .find(|(index, _)| **index as u16 == number)?;
         let (index, sent) = (*index, sent.clone());
         let rtx = self.rtx_index;
         self.rtx_index += 1;
@@ -133,15 +175,31 @@ impl Stream {
         payload.extend_from_slice(&sent.payload);
         let padding = if sent.payload.is_empty() { 200 } else { 0 };
         let bytes = self.write(writer, rtx, &payload, padding, wide, transport, index as u8);
-        Some(Outgoing { delay: 0, bytes, meaning: self.meaning(index) })
+        Some(Outgoing {
+            delay: 0,
+            bytes,
+            meaning: self.meaning(index),
+        })
     }
 
     fn meaning(&self, index: u64) -> Meaning {
-        Meaning::Packet { stream: self.settings.stream, sequence: index as u32 }
+        Meaning::Packet {
+            stream: self.settings.stream,
+            sequence: index as u32,
+        }
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn write(&self, writer: HeaderWriter, index: u64, payload: &[u8], padding: u8, wide: u16, transport: &Transport, level: u8) -> Vec<u8> {
+    fn write(
+        &self,
+        writer: HeaderWriter,
+        index: u64,
+        payload: &[u8],
+        padding: u8,
+        wide: u16,
+        transport: &Transport,
+        level: u8,
+    ) -> Vec<u8> {
         let wide = wide.to_be_bytes();
         let level = [level & 0x7F];
         let orientation = [level[0] & 3];
@@ -157,7 +215,9 @@ impl Stream {
             extensions.push((extension::ORIENTATION, &orientation));
         }
         let mut packet = vec![0; 200];
-        let header = writer.write(&mut packet, extensions.iter().copied()).expect("room for a header");
+        let header = writer
+            .write(&mut packet, extensions.iter().copied())
+            .expect("room for a header");
         packet.truncate(header);
         packet.extend_from_slice(payload);
         if padding > 0 {

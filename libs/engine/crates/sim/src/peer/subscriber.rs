@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use rheon_engine_wire::rtcp;
 use rheon_engine_wire::rtp::{RtpHeader, parse_transport_sequence};
-use rheon_engine_wire::sequence::SequenceUnwrapper;
+use rheon_engine_wire::sequence::{SequenceUnwrapper, distance};
 use rheon_engine_wire::vp8::Descriptor;
 
+use super::Outgoing;
 use super::decoder::{Decoder, Received};
 use super::transport::{Input, Transport, TransportSettings};
-use super::Outgoing;
 use crate::truth::Tag;
 
 /// Header extension ids on subscribing transports.
@@ -73,16 +73,34 @@ struct Missing {
 impl Subscription {
     /// Nothing received yet.
     pub fn new(ssrc: u32, rtx_ssrc: Option<u32>, video: bool) -> Self {
-        Self { ssrc, rtx_ssrc, video, ..Self::default() }
+        Self {
+            ssrc,
+            rtx_ssrc,
+            video,
+            ..Self::default()
+        }
     }
 
     fn packet(&mut self, now: u64, sequence: u64, header: &RtpHeader, payload: &[u8]) {
-        let descriptor = if self.video { Descriptor::parse(payload).ok() } else { None };
+        let descriptor = if self.video {
+            Descriptor::parse(payload).ok()
+        } else {
+            None
+        };
         let body = descriptor.map_or(0, |d| d.len);
-        let Some(tag) = payload.get(body..).and_then(Tag::read) else { return };
+        let Some(tag) = payload.get(body..).and_then(Tag::read) else {
+            return;
+        };
         if let Some(highest) = self.highest {
             for sequence in highest + 1..sequence.min(highest + 500) {
-                self.missing.insert(sequence, Missing { since: now, asked: None, tries: 0 });
+                self.missing.insert(
+                    sequence,
+                    Missing {
+                        since: now,
+                        asked: None,
+                        tries: 0,
+                    },
+                );
             }
         }
         self.highest = self.highest.max(Some(sequence));
@@ -91,21 +109,29 @@ impl Subscription {
         if self.video {
             let start = descriptor.is_some_and(|d| d.start_of_frame);
             let (timestamp, marker) = (header.timestamp, header.marker);
-            self.decoder.insert(Received { sequence, timestamp, marker, start, tag });
+            self.decoder.insert(Received {
+                sequence,
+                timestamp,
+                marker,
+                start,
+                tag,
+            });
         }
     }
 
     fn original(&self, number: u16) -> Option<u64> {
         let highest = self.highest?;
-        highest.checked_add_signed(i64::from(number.wrapping_sub(highest as u16) as i16))
+        highest.checked_add_signed(distance(number, highest as u16).into())
     }
 
     /// Numbers to ask for now.
     fn nack(&mut self, now: u64, repeat: u64) -> Vec<u16> {
-        self.missing.retain(|_, m| now - m.since < 1_500_000 && m.tries < 10);
-        let due = self.missing.iter_mut().filter(|(_, m)| {
-            now - m.since >= 5_000 && m.asked.is_none_or(|asked| now - asked >= repeat)
-        });
+        self.missing
+            .retain(|_, m| now - m.since < 1_500_000 && m.tries < 10);
+        let due = self
+            .missing
+            .iter_mut()
+            .filter(|(_, m)| now - m.since >= 5_000 && m.asked.is_none_or(|asked| now - asked >= repeat));
         let mut numbers = Vec::new();
         for (sequence, missing) in due.take(100) {
             missing.asked = Some(now);
@@ -154,10 +180,19 @@ impl Subscriber {
         }
     }
 
+    /// The bare transport.
+    pub fn into_transport(self) -> Transport {
+        self.transport
+    }
+
     /// When `tick` has something to do.
     pub fn next(&self) -> u64 {
         let check = self.transport.next_check();
-        if self.transport.connected() { check.min(self.next_tick) } else { check }
+        if self.transport.connected() {
+            check.min(self.next_tick)
+        } else {
+            check
+        }
     }
 
     /// Sends what is due.
@@ -173,13 +208,22 @@ impl Subscriber {
         let mut anything = false;
         if now >= self.next_report {
             self.next_report = now + Self::REPORT;
-            let blocks: Vec<_> = self.subscriptions.iter().filter_map(|s| report_block(s, now)).collect();
+            let blocks: Vec<_> = self
+                .subscriptions
+                .iter()
+                .filter_map(|s| report_block(s, now))
+                .collect();
             writer.receiver_report(ssrc, blocks);
             anything = true;
         }
         if now >= self.next_feedback && !self.arrivals.is_empty() {
             self.next_feedback = now + Self::FEEDBACK;
-            feedback(&mut writer, ssrc, self.feedback, &std::mem::take(&mut self.arrivals));
+            feedback(
+                &mut writer,
+                ssrc,
+                self.feedback,
+                &std::mem::take(&mut self.arrivals),
+            );
             self.feedback = self.feedback.wrapping_add(1);
             anything = true;
         }
@@ -227,8 +271,12 @@ impl Subscriber {
                 return subscription.packet(now, index, header, payload);
             }
             if subscription.rtx_ssrc == Some(header.ssrc) {
-                let Some((number, payload)) = payload.split_first_chunk() else { return };
-                let Some(original) = subscription.original(u16::from_be_bytes(*number)) else { return };
+                let Some((number, payload)) = payload.split_first_chunk() else {
+                    return;
+                };
+                let Some(original) = subscription.original(u16::from_be_bytes(*number)) else {
+                    return;
+                };
                 subscription.recovered += u64::from(!subscription.received.contains_key(&original));
                 return subscription.packet(now, original, header, payload);
             }
@@ -259,7 +307,8 @@ impl Subscriber {
 
 /// Transport-wide feedback on the packets that arrived since the last one.
 fn feedback(writer: &mut rtcp::Writer<'_>, ssrc: u32, count: u8, arrivals: &BTreeMap<u64, u64>) {
-    let (Some((&first, &start)), Some((&last, _))) = (arrivals.first_key_value(), arrivals.last_key_value()) else {
+    let (Some((&first, &start)), Some((&last, _))) = (arrivals.first_key_value(), arrivals.last_key_value())
+    else {
         return;
     };
     let reference = start / 64_000;
@@ -267,9 +316,10 @@ fn feedback(writer: &mut rtcp::Writer<'_>, ssrc: u32, count: u8, arrivals: &BTre
     let statuses: Vec<Option<i16>> = (first..=last.min(first + 2_000))
         .map(|number| {
             let quarters = arrivals.get(&number)? / 250;
-            let delta = quarters as i64 - before as i64;
+            let ahead = i16::try_from(quarters.saturating_sub(before)).ok()?;
+            let behind = i16::try_from(before.saturating_sub(quarters)).ok()?;
             before = quarters;
-            i16::try_from(delta).ok()
+            Some(ahead - behind)
         })
         .collect();
     writer.transport_feedback(ssrc, 0, first as u16, reference as i32, count, statuses);
@@ -284,7 +334,7 @@ fn report_block(subscription: &Subscription, now: u64) -> Option<rtcp::ReportBlo
     Some(rtcp::ReportBlock {
         ssrc: subscription.ssrc,
         fraction_lost: 0,
-        cumulative_lost: subscription.missing.len() as i32,
+        cumulative_lost: i32::try_from(subscription.missing.len()).ok()?,
         highest_sequence: highest as u32,
         jitter: 0,
         last_sender_report: last,

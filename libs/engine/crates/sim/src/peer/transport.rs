@@ -24,7 +24,11 @@ impl Keys {
     pub fn random(profile: Profile, rng: &mut Rng) -> Self {
         let length = profile.key_len() + profile.salt_len();
         let mut master = || std::iter::repeat_with(|| rng.u8(..)).take(length).collect();
-        Self { profile, peer: master(), engine: master() }
+        Self {
+            profile,
+            peer: master(),
+            engine: master(),
+        }
     }
 }
 
@@ -77,7 +81,11 @@ impl Transport {
     /// # Panics
     /// If the keys do not fit their profile.
     pub fn new(settings: TransportSettings, seed: u64) -> Self {
-        let Keys { profile, peer, engine } = &settings.keys;
+        let Keys {
+            profile,
+            peer,
+            engine,
+        } = &settings.keys;
         Self {
             key: IntegrityKey::new(settings.password.as_bytes()),
             send: SendContext::new(*profile, peer).expect("keys of the right length"),
@@ -124,25 +132,40 @@ impl Transport {
         self.next_check
     }
 
+    /// Where it is and how it proves itself.
+    pub fn settings(&self) -> &TransportSettings {
+        &self.settings
+    }
+
     /// Takes a datagram from the engine.
     pub fn input(&mut self, mut datagram: Vec<u8>) -> Input {
         match datagram.as_slice() {
             [0..=3, ..] => self.response(&datagram),
             [128..=191, 192..=223, ..] => {
-                let Some(ssrc) = datagram.get(4..8).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes) else {
+                let Some(ssrc) = datagram
+                    .get(4..8)
+                    .and_then(|b| b.try_into().ok())
+                    .map(u32::from_be_bytes)
+                else {
                     return Input::Ignored;
                 };
                 let mut window = self.rtcp.get(&ssrc).copied().unwrap_or_default();
-                let Ok(length) = self.receive.unprotect_rtcp(&mut datagram, &mut window) else { return Input::Ignored };
+                let Ok(length) = self.receive.unprotect_rtcp(&mut datagram, &mut window) else {
+                    return Input::Ignored;
+                };
                 self.rtcp.insert(ssrc, window);
                 datagram.truncate(length);
                 Input::Rtcp(datagram)
             }
             [128..=191, ..] => {
-                let Ok(header) = RtpHeader::parse(&datagram) else { return Input::Ignored };
+                let Ok(header) = RtpHeader::parse(&datagram) else {
+                    return Input::Ignored;
+                };
                 let mut stream = self.streams.get(&header.ssrc).copied().unwrap_or_default();
                 let unprotected = self.receive.unprotect_rtp(&mut datagram, &header, &mut stream);
-                let Ok((length, index)) = unprotected else { return Input::Ignored };
+                let Ok((length, index)) = unprotected else {
+                    return Input::Ignored;
+                };
                 self.streams.insert(header.ssrc, stream);
                 datagram.truncate(length);
                 Input::Rtp(header, datagram, index)
@@ -152,7 +175,9 @@ impl Transport {
     }
 
     fn response(&mut self, datagram: &[u8]) -> Input {
-        let Ok(response) = stun::BindingResponse::parse(datagram) else { return Input::Ignored };
+        let Ok(response) = stun::BindingResponse::parse(datagram) else {
+            return Input::Ignored;
+        };
         let known = self.pending.contains(&response.transaction_id);
         if !known || response.outcome != Ok(self.settings.local) || !response.authenticate(&self.key) {
             return Input::Ignored;
@@ -168,7 +193,9 @@ impl Transport {
     /// If the index is not the packet's.
     pub fn protect_rtp(&self, mut packet: Vec<u8>, header: usize, index: u64) -> Vec<u8> {
         packet.resize(packet.len() + self.settings.keys.profile.rtp_overhead(), 0);
-        self.send.protect_rtp(&mut packet, header, index).expect("a packet that can be protected");
+        self.send
+            .protect_rtp(&mut packet, header, index)
+            .expect("a packet that can be protected");
         packet
     }
 
@@ -177,7 +204,9 @@ impl Transport {
     /// # Panics
     /// If it is shorter than an RTCP header.
     pub fn protect_rtcp(&mut self, mut packet: Vec<u8>) -> Vec<u8> {
-        self.send.protect_rtcp(&mut packet).expect("a packet that can be protected");
+        self.send
+            .protect_rtcp(&mut packet)
+            .expect("a packet that can be protected");
         packet
     }
 }

@@ -24,7 +24,15 @@ pub struct WorkerHost {
 
 impl WorkerHost {
     pub(super) fn new(id: WorkerId, worker: Worker, local: SocketAddr) -> Self {
-        Self { id, worker, local, inbox: VecDeque::new(), shared: VecDeque::new(), wake: None, stalled_until: 0 }
+        Self {
+            id,
+            worker,
+            local,
+            inbox: VecDeque::new(),
+            shared: VecDeque::new(),
+            wake: None,
+            stalled_until: 0,
+        }
     }
 
     pub(super) fn receive(&mut self, remote: SocketAddr, bytes: Vec<u8>, meaning: Meaning) {
@@ -34,13 +42,19 @@ impl WorkerHost {
     /// Gives the worker up to `count` datagrams.
     pub(super) fn batch(&mut self, now: u64, count: usize, log: &mut Log) {
         for _ in 0..count {
-            let Some((remote, mut bytes, meaning)) = self.inbox.pop_front() else { return };
+            let Some((remote, mut bytes, meaning)) = self.inbox.pop_front() else {
+                return;
+            };
             match meaning {
                 Meaning::None => {}
                 Meaning::Packet { stream, sequence } => log.arrived(now, stream, sequence),
                 Meaning::Report(streams) => streams.into_iter().for_each(|stream| log.reported(now, stream)),
             }
-            let datagram = Datagram { local: self.local, remote, bytes: &mut bytes };
+            let datagram = Datagram {
+                local: self.local,
+                remote,
+                bytes: &mut bytes,
+            };
             self.worker.input(Now::from_micros(now), datagram);
         }
     }

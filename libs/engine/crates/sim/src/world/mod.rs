@@ -18,7 +18,7 @@ pub use setup::{Path, SubscriptionSettings, WorldSettings};
 use crate::link::Link;
 use crate::log::Log;
 use crate::oracle::{BoundaryKind, Fault, Oracle, Rule};
-use crate::peer::{Meaning, Outgoing, Publisher, Subscriber};
+use crate::peer::{Meaning, Outgoing, Publisher, Subscriber, Transport};
 
 /// A second of virtual time.
 pub const SECOND: u64 = 1_000_000;
@@ -45,6 +45,8 @@ pub enum Peer {
     Publisher(Box<Publisher>),
     /// Receives.
     Subscriber(Box<Subscriber>),
+    /// Checks its path and nothing else; a scenario speaks for it.
+    Hostile(Box<Transport>),
     /// Left the call.
     Gone,
 }
@@ -127,6 +129,8 @@ pub struct World {
     rng: Rng,
     settings: WorldSettings,
     faults: Vec<Fault>,
+    overheard: Option<usize>,
+    copies: Vec<Vec<u8>>,
 }
 
 impl World {
@@ -136,7 +140,9 @@ impl World {
             if *at > end {
                 break;
             }
-            let Some(Reverse(Entry(at, _, action))) = self.queue.pop() else { break };
+            let Some(Reverse(Entry(at, _, action))) = self.queue.pop() else {
+                break;
+            };
             self.now = at;
             self.act(action);
         }
@@ -150,13 +156,14 @@ impl World {
 
     fn schedule(&mut self, at: u64, action: Action) {
         self.entries += 1;
-        self.queue.push(Reverse(Entry(at.max(self.now), self.entries, action)));
+        self.queue
+            .push(Reverse(Entry(at.max(self.now), self.entries, action)));
     }
 
     fn act(&mut self, action: Action) {
         match action {
             Action::Tick(peer) => self.tick(peer),
-            Action::Depart(peer, bytes, meaning) => self.depart(peer, bytes, meaning),
+            Action::Depart(peer, bytes, meaning) => self.depart(peer, &bytes, &meaning),
             Action::ToEngine(peer, bytes, meaning) => {
                 let PeerHost { worker, address, .. } = self.peers[peer];
                 self.workers[worker].receive(address, bytes, meaning);
@@ -167,6 +174,10 @@ impl World {
                     Peer::Publisher(publisher) => publisher.input(self.now, bytes),
                     Peer::Subscriber(subscriber) => {
                         subscriber.input(self.now, bytes);
+                        Vec::new()
+                    }
+                    Peer::Hostile(transport) => {
+                        transport.input(bytes);
                         Vec::new()
                     }
                     Peer::Gone => Vec::new(),
@@ -181,6 +192,10 @@ impl World {
         let (out, next) = match &mut self.peers[peer].peer {
             Peer::Publisher(publisher) => (publisher.tick(self.now, &mut self.log), publisher.next()),
             Peer::Subscriber(subscriber) => (subscriber.tick(self.now), subscriber.next()),
+            Peer::Hostile(transport) => {
+                let check = transport.check(self.now).map(Outgoing::now);
+                (check.into_iter().collect(), transport.next_check())
+            }
             Peer::Gone => return,
         };
         self.send(peer, out);
@@ -190,19 +205,27 @@ impl World {
     }
 
     fn send(&mut self, peer: usize, out: Vec<Outgoing>) {
-        for Outgoing { delay, bytes, meaning } in out {
+        for Outgoing {
+            delay,
+            bytes,
+            meaning,
+        } in out
+        {
             if delay == 0 {
-                self.depart(peer, bytes, meaning);
+                self.depart(peer, &bytes, &meaning);
             } else {
                 self.schedule(self.now + delay, Action::Depart(peer, bytes, meaning));
             }
         }
     }
 
-    fn depart(&mut self, peer: usize, bytes: Vec<u8>, meaning: Meaning) {
+    fn depart(&mut self, peer: usize, bytes: &[u8], meaning: &Meaning) {
+        if self.overheard == Some(peer) {
+            self.copies.push(bytes.to_vec());
+        }
         let arrivals = self.peers[peer].up.send(self.now, bytes.len());
         for at in arrivals.into_iter().flatten() {
-            self.schedule(at, Action::ToEngine(peer, bytes.clone(), meaning.clone()));
+            self.schedule(at, Action::ToEngine(peer, bytes.to_vec(), meaning.clone()));
         }
     }
 
@@ -210,6 +233,12 @@ impl World {
     pub fn inject(&mut self, worker: usize, remote: SocketAddr, bytes: Vec<u8>) {
         self.workers[worker].receive(remote, bytes, Meaning::None);
         self.wake_soon(worker);
+    }
+
+    /// Copies of what a peer has sent since this was asked before.
+    pub fn overhear(&mut self, peer: usize) -> Vec<Vec<u8>> {
+        self.overheard = Some(peer);
+        std::mem::take(&mut self.copies)
     }
 
     /// The worker does nothing for a while.
@@ -225,7 +254,10 @@ impl World {
     fn wake_at(&mut self, worker: usize, at: u64) {
         let host = &mut self.workers[worker];
         let at = at.max(host.stalled_until);
-        if host.wake.is_none_or(|scheduled| scheduled > at || scheduled < self.now) {
+        if host
+            .wake
+            .is_none_or(|scheduled| scheduled > at || scheduled < self.now)
+        {
             host.wake = Some(at);
             self.schedule(at, Action::Wake(worker));
         }
@@ -271,7 +303,10 @@ impl World {
         for run in egress.runs() {
             let bytes = egress.bytes(run);
             let segment = usize::from(run.segment);
-            for datagram in self.oracle.run(self.now, run.local, run.remote, bytes, segment, &self.log) {
+            for datagram in self
+                .oracle
+                .run(self.now, run.local, run.remote, bytes, segment, &self.log)
+            {
                 sent.push((run.remote, datagram.to_vec()));
             }
         }
@@ -291,11 +326,15 @@ impl World {
                     other.shared.push_back((from, message));
                     self.wake_soon(to);
                 }
-                None => self.faults.push(Fault::new(Rule::Destination, format!("message to worker {to}"))),
+                None => self
+                    .faults
+                    .push(Fault::new(Rule::Destination, format!("message to worker {to}"))),
             }
         }
         for (remote, datagram) in sent {
-            let Some(peer) = self.peers.iter().position(|peer| peer.address == remote) else { continue };
+            let Some(peer) = self.peers.iter().position(|peer| peer.address == remote) else {
+                continue;
+            };
             let arrivals = self.peers[peer].down.send(self.now, datagram.len());
             for at in arrivals.into_iter().flatten() {
                 self.schedule(at, Action::ToPeer(peer, datagram.clone()));
@@ -305,7 +344,9 @@ impl World {
 
     /// Gives a worker a command.
     pub fn command(&mut self, worker: usize, command: Command) {
-        self.workers[worker].worker.command(Now::from_micros(self.now), command);
+        self.workers[worker]
+            .worker
+            .command(Now::from_micros(self.now), command);
         self.wake_at(worker, self.now);
     }
 
@@ -321,31 +362,49 @@ impl World {
     /// Pauses a forward.
     pub fn pause(&mut self, forward: usize) {
         let id = self.forwards[forward].id;
-        self.forward_command(forward, BoundaryKind::Paused, Command::PauseForward { forward: id });
+        self.forward_command(
+            forward,
+            BoundaryKind::Paused,
+            Command::PauseForward { forward: id },
+        );
     }
 
     /// Resumes a forward.
     pub fn resume(&mut self, forward: usize) {
         let id = self.forwards[forward].id;
-        self.forward_command(forward, BoundaryKind::Resumed, Command::ResumeForward { forward: id });
+        self.forward_command(
+            forward,
+            BoundaryKind::Resumed,
+            Command::ResumeForward { forward: id },
+        );
     }
 
     /// Limits a forward to temporal layers up to `temporal`.
     pub fn limit(&mut self, forward: usize, temporal: u8) {
         let id = self.forwards[forward].id;
-        let command = Command::SetLayers { forward: id, spatial: 0, temporal };
+        let command = Command::SetLayers {
+            forward: id,
+            spatial: 0,
+            temporal,
+        };
         self.forward_command(forward, BoundaryKind::Temporal(temporal), command);
     }
 
     /// Removes a forward.
     pub fn remove_forward(&mut self, forward: usize) {
         let id = self.forwards[forward].id;
-        self.forward_command(forward, BoundaryKind::Paused, Command::RemoveForward { forward: id });
+        self.forward_command(
+            forward,
+            BoundaryKind::Paused,
+            Command::RemoveForward { forward: id },
+        );
     }
 
     /// A peer leaves: its transport is closed, and it is silent from now on.
     pub fn leave(&mut self, peer: usize) {
-        let PeerHost { worker, transport, .. } = self.peers[peer];
+        let PeerHost {
+            worker, transport, ..
+        } = self.peers[peer];
         self.peers[peer].peer = Peer::Gone;
         for forward in 0..self.forwards.len() {
             if self.forwards[forward].subscriber == peer {
@@ -361,7 +420,10 @@ impl World {
 
     /// Table sizes of every worker.
     pub fn tables(&self) -> Vec<TableSizes> {
-        self.workers.iter().map(|host| host.worker.stats().tables).collect()
+        self.workers
+            .iter()
+            .map(|host| host.worker.stats().tables)
+            .collect()
     }
 
     /// The subscriber at an index, if it is one.
@@ -388,7 +450,10 @@ impl World {
             if let Peer::Publisher(publisher) = &peer.peer
                 && publisher.false_feedback > 0
             {
-                faults.push(Fault::new(Rule::Feedback, format!("{} numbers never sent", publisher.false_feedback)));
+                faults.push(Fault::new(
+                    Rule::Feedback,
+                    format!("{} numbers never sent", publisher.false_feedback),
+                ));
             }
         }
         faults

@@ -13,7 +13,7 @@ pub struct Progress {
     pub decoded: usize,
     /// Frames that looked decodable but were not.
     pub broken: usize,
-    /// NACKed numbers sent by the subscriber.
+    /// Numbers the subscriber asked for again.
     pub nacks: u64,
     /// Packets it recovered.
     pub recovered: u64,
@@ -36,11 +36,19 @@ impl World {
     /// How far a forward's subscriber got; nothing if it never decoded a frame or left.
     pub fn progress(&self, forward: usize, highest_tid: u8) -> Option<Progress> {
         let host = self.forwards.get(forward)?;
-        let subscription = self.subscriber(host.subscriber)?.subscriptions.iter().find(|s| s.ssrc == host.ssrc)?;
+        let subscription = self
+            .subscriber(host.subscriber)?
+            .subscriptions
+            .iter()
+            .find(|s| s.ssrc == host.ssrc)?;
         let got: HashSet<(u16, u32)> = if subscription.video {
             subscription.decoder.decoded().clone()
         } else {
-            subscription.received.values().map(|tag| (tag.stream, tag.frame)).collect()
+            subscription
+                .received
+                .values()
+                .map(|tag| (tag.stream, tag.frame))
+                .collect()
         };
         let streams = &self.tracks.get(host.track)?.streams;
         let frames = streams.iter().flat_map(|stream| self.log.frames(*stream));
@@ -48,7 +56,10 @@ impl World {
             .skip_while(|f| !got.contains(&(f.first.stream, f.first.frame)))
             .filter(|f| f.first.tid <= highest_tid && f.at + Self::RECENT <= self.now)
             .collect();
-        let decoded = frames.iter().filter(|f| got.contains(&(f.first.stream, f.first.frame))).count();
+        let decoded = frames
+            .iter()
+            .filter(|f| got.contains(&(f.first.stream, f.first.frame)))
+            .count();
         Some(Progress {
             published: frames.len(),
             decoded,

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use fastrand::Rng;
 use rheon_engine_core::{
-    Codec, Command, Encoding, ExtensionIds, ForwardId, ForwardParameters, IceCredentials, Kind, Now, Ssrc,
-    SrtpProfile, TrackId, TrackParameters, TransportId, Worker, WorkerConfig, WorkerId,
+    Codec, Command, Encoding, ExtensionIds, ForwardId, ForwardParameters, IceCredentials, Kind, Now,
+    SrtpProfile, Ssrc, TrackId, TrackParameters, TransportId, Worker, WorkerConfig, WorkerId,
 };
 use rheon_engine_wire::srtp::Profile;
 
@@ -15,8 +15,8 @@ use crate::log::{Clock, Log};
 use crate::media::{AudioSettings, VideoSettings};
 use crate::oracle::{Expected, Oracle};
 use crate::peer::{
-    Keys, Publisher, PublisherSettings, StreamSettings, Subscriber, SubscriberSettings, Subscription, TransportSettings,
-    published, subscribed,
+    Keys, Publisher, PublisherSettings, StreamSettings, Subscriber, SubscriberSettings, Subscription,
+    TransportSettings, published, subscribed,
 };
 
 /// A call's frame.
@@ -36,7 +36,13 @@ pub struct WorldSettings {
 
 impl Default for WorldSettings {
     fn default() -> Self {
-        Self { workers: 1, wake_delay: 300, timer_delay: 1_500, batch: 16, nack_spacing: 20_000 }
+        Self {
+            workers: 1,
+            wake_delay: 300,
+            timer_delay: 1_500,
+            batch: 16,
+            nack_spacing: 20_000,
+        }
     }
 }
 
@@ -58,12 +64,19 @@ pub struct SubscriptionSettings {
     pub padding: bool,
     /// Made paused.
     pub paused: bool,
+    /// The track is a hostile publisher's.
+    pub opaque: bool,
 }
 
 impl SubscriptionSettings {
     /// A track with padding allowed, from the start.
     pub fn new(track: usize) -> Self {
-        Self { track, padding: true, paused: false }
+        Self {
+            track,
+            padding: true,
+            paused: false,
+            opaque: false,
+        }
     }
 }
 
@@ -97,6 +110,8 @@ impl World {
             rng,
             settings,
             faults: Vec::new(),
+            overheard: None,
+            copies: Vec::new(),
         }
     }
 
@@ -119,7 +134,10 @@ impl World {
         let transport = TransportId(number.into());
         let local = self.workers[worker].local;
         self.oracle.add_transport(settings.local, local, &settings.keys);
-        let ice = IceCredentials { ufrag: settings.ufrag.clone(), pwd: settings.password.clone() };
+        let ice = IceCredentials {
+            ufrag: settings.ufrag.clone(),
+            pwd: settings.password.clone(),
+        };
         self.command(worker, Command::AddTransport { transport, ice });
         let profile = match profile {
             Profile::AeadAes128Gcm => SrtpProfile::AeadAes128Gcm,
@@ -127,11 +145,26 @@ impl World {
             Profile::Aes128CmSha1_80 => SrtpProfile::Aes128CmSha1_80,
         };
         let (send, receive) = (settings.keys.engine.clone(), settings.keys.peer.clone());
-        self.command(worker, Command::SetSrtp { transport, profile, send, receive });
+        self.command(
+            worker,
+            Command::SetSrtp {
+                transport,
+                profile,
+                send,
+                receive,
+            },
+        );
         (transport, settings)
     }
 
-    fn add_peer(&mut self, worker: usize, transport: TransportId, address: SocketAddr, path: Path, peer: Peer) -> usize {
+    fn add_peer(
+        &mut self,
+        worker: usize,
+        transport: TransportId,
+        address: SocketAddr,
+        path: Path,
+        peer: Peer,
+    ) -> usize {
         let (up, down) = (self.rng.u64(..), self.rng.u64(..));
         let index = self.peers.len();
         self.peers.push(PeerHost {
@@ -188,14 +221,26 @@ impl World {
             (audio, stream)
         });
         let first_wide = self.rng.u16(..);
-        let settings = PublisherSettings { transport: settings, video, audio, first_wide, ntp_at_zero };
+        let settings = PublisherSettings {
+            transport: settings,
+            video,
+            audio,
+            first_wide,
+            ntp_at_zero,
+        };
         let peer = Publisher::new(settings, self.rng.u64(..));
         peer.describe(&mut self.log);
         let peer = Peer::Publisher(Box::new(peer));
         (self.add_peer(worker, transport, address, path, peer), tracks)
     }
 
-    fn add_track(&mut self, worker: usize, transport: TransportId, publisher: usize, stream: &StreamSettings) -> usize {
+    fn add_track(
+        &mut self,
+        worker: usize,
+        transport: TransportId,
+        publisher: usize,
+        stream: &StreamSettings,
+    ) -> usize {
         let index = self.tracks.len();
         let id = TrackId(index as u32 + 1);
         let video = stream.clock.rate == 90_000;
@@ -227,8 +272,21 @@ impl World {
                 ..ExtensionIds::default()
             },
         };
-        self.command(worker, Command::AddTrack { transport, track: id, parameters });
-        self.tracks.push(Track { id, worker, publisher, streams: vec![stream.stream], video });
+        self.command(
+            worker,
+            Command::AddTrack {
+                transport,
+                track: id,
+                parameters,
+            },
+        );
+        self.tracks.push(Track {
+            id,
+            worker,
+            publisher,
+            streams: vec![stream.stream],
+            video,
+        });
         index
     }
 
@@ -245,6 +303,19 @@ impl World {
         }
     }
 
+    /// A peer of which only the transport is played: what it sends is up to the scenario. It publishes a video track
+    /// and takes the tracks given. Returns the indices of the peer and of its track.
+    pub fn hostile(&mut self, worker: usize, path: Path, tracks: &[SubscriptionSettings]) -> (usize, usize) {
+        let (peer, _) = self.subscribe(worker, path, tracks);
+        let transport = self.peers[peer].transport;
+        let stream = self.stream(90_000, 0, 0, 0);
+        let track = self.add_track(worker, transport, peer, &stream);
+        if let Peer::Subscriber(subscriber) = std::mem::replace(&mut self.peers[peer].peer, Peer::Gone) {
+            self.peers[peer].peer = Peer::Hostile(Box::new(subscriber.into_transport()));
+        }
+        (peer, track)
+    }
+
     /// A track ends.
     pub fn remove_track(&mut self, track: usize) {
         let Track { id, worker, .. } = self.tracks[track];
@@ -252,7 +323,12 @@ impl World {
     }
 
     /// A subscriber joins. Returns the indices of the peer and its forwards.
-    pub fn subscribe(&mut self, worker: usize, path: Path, tracks: &[SubscriptionSettings]) -> (usize, Vec<usize>) {
+    pub fn subscribe(
+        &mut self,
+        worker: usize,
+        path: Path,
+        tracks: &[SubscriptionSettings],
+    ) -> (usize, Vec<usize>) {
         let (transport, settings) = self.transport(worker);
         let peer = self.peers.len();
         let nack_repeat = path.up.delay + path.down.delay + path.up.jitter + path.down.jitter + 20_000;
@@ -260,12 +336,18 @@ impl World {
         let mut subscriptions = Vec::new();
         for subscription in tracks {
             let index = self.forwards.len();
-            let Track { id: track, worker: track_worker, video, .. } = self.tracks[subscription.track];
+            let Track {
+                id: track,
+                worker: track_worker,
+                video,
+                ..
+            } = self.tracks[subscription.track];
             let ssrc = 0x2000_0000 + index as u32 * 16;
             let mid = format!("m{}", subscription.track);
             let expected = Expected {
                 forward: index as u32,
                 video,
+                opaque: subscription.opaque,
                 clock_rate: if video { 90_000 } else { 48_000 },
                 ssrc,
                 payload_type: if video { 100 } else { 110 },
@@ -297,14 +379,35 @@ impl World {
             subscriptions.push(Subscription::new(ssrc, expected.rtx.map(|(ssrc, _)| ssrc), video));
             let forward = ForwardId(index as u32 + 1);
             let track_worker = WorkerId(track_worker as u8);
-            self.command(worker, Command::AddForward { transport, forward, track, track_worker, parameters });
-            self.forwards.push(ForwardHost { id: forward, subscriber: peer, track: subscription.track, ssrc });
+            self.command(
+                worker,
+                Command::AddForward {
+                    transport,
+                    forward,
+                    track,
+                    track_worker,
+                    parameters,
+                },
+            );
+            self.forwards.push(ForwardHost {
+                id: forward,
+                subscriber: peer,
+                track: subscription.track,
+                ssrc,
+            });
             forwards.push(index);
         }
         let address = settings.local;
-        let settings = SubscriberSettings { transport: settings, ssrc: 0x3000_0000 + peer as u32, nack_repeat };
+        let settings = SubscriberSettings {
+            transport: settings,
+            ssrc: 0x3000_0000 + peer as u32,
+            nack_repeat,
+        };
         let subscriber = Subscriber::new(settings, subscriptions, self.rng.u64(..));
         let subscriber = Peer::Subscriber(Box::new(subscriber));
-        (self.add_peer(worker, transport, address, path, subscriber), forwards)
+        (
+            self.add_peer(worker, transport, address, path, subscriber),
+            forwards,
+        )
     }
 }

@@ -50,10 +50,17 @@ fn late_joiners_start_on_a_key_frame() {
         call.progressed(0.99, 0.99)?;
         for subscriber in &call.subscribers {
             let decoder = &call.world.subscriber(*subscriber).ok_or("gone")?.subscriptions[0].decoder;
-            require!(decoder.first().is_some_and(|tag| tag.key), "{:?}", decoder.first());
+            require!(
+                decoder.first().is_some_and(|tag| tag.key),
+                "{:?}",
+                decoder.first()
+            );
         }
         let requests = call.world.publisher(call.publisher).ok_or("gone")?.key_requests - before;
-        require!(requests <= 2, "{requests} key-frame requests for five joins within 0.1 s");
+        require!(
+            requests <= 2,
+            "{requests} key-frame requests for five joins within 0.1 s"
+        );
         Ok(())
     });
 }
@@ -82,7 +89,11 @@ fn publishers_leave() {
         call.run(0.1);
         call.faultless()?;
         let left = call.world.tables();
-        require!(left.iter().all(|tables| *tables == rheon_engine_core::TableSizes::default()), "{left:?}");
+        require!(
+            left.iter()
+                .all(|tables| *tables == rheon_engine_core::TableSizes::default()),
+            "{left:?}"
+        );
         Ok(())
     });
 }

@@ -27,7 +27,10 @@ fn pause_and_resume() {
         call.faultless()?;
         for (video, _) in &call.forwards {
             let progress = call.world.progress(*video, 3).ok_or("gone")?;
-            require!(progress.share() > 0.4, "hardly anything after resuming: {progress:?}");
+            require!(
+                progress.share() > 0.4,
+                "hardly anything after resuming: {progress:?}"
+            );
         }
         Ok(())
     });

@@ -15,12 +15,23 @@ fn clean() {
         call.progressed(1.0, 1.0)?;
         for (video, _) in &call.forwards {
             let progress = call.world.progress(*video, 3).unwrap_or_default();
-            require!(progress.nacks == 0, "a subscriber asked for {} packets on a clean path", progress.nacks);
+            require!(
+                progress.nacks == 0,
+                "a subscriber asked for {} packets on a clean path",
+                progress.nacks
+            );
         }
         let publisher = call.world.publisher(call.publisher).ok_or("gone")?;
-        require!(publisher.resent == 0, "{} packets asked for on a clean path", publisher.resent);
+        require!(
+            publisher.resent == 0,
+            "{} packets asked for on a clean path",
+            publisher.resent
+        );
         let (reported, sent) = (publisher.reported_received, publisher.wide_sent);
-        require!(reported * 10 >= sent * 8, "transport-cc feedback on {reported} of {sent} packets");
+        require!(
+            reported * 10 >= sent * 8,
+            "transport-cc feedback on {reported} of {sent} packets"
+        );
         for (peer, subscriber) in call.subscribers.iter().enumerate() {
             for subscription in &call.world.subscriber(*subscriber).ok_or("gone")?.subscriptions {
                 require!(subscription.reports > 0, "subscriber {peer} got no sender report");
@@ -89,7 +100,10 @@ fn duplication() {
 fn burst_loss() {
     seeds("burst_loss", 200, |seed| {
         let mut call = Call::new(seed, |rng, shape| {
-            let bursts = Some(BurstLoss { enter: 0.002 + rng.f64() * 0.01, leave: 0.05 + rng.f64() * 0.3 });
+            let bursts = Some(BurstLoss {
+                enter: 0.002 + rng.f64() * 0.01,
+                leave: 0.05 + rng.f64() * 0.3,
+            });
             if rng.bool() {
                 shape.publisher.up.bursts = bursts;
             }
@@ -140,12 +154,23 @@ fn everything_at_once() {
 fn healed(call: &Call) -> crate::support::Verdict {
     let streams = call.world.tracks[call.video].streams.clone();
     let recent = streams.iter().flat_map(|stream| call.world.log.frames(*stream));
-    let recent: Vec<_> = recent.filter(|frame| frame.at + 2 * SECOND > call.world.now).collect();
+    let recent: Vec<_> = recent
+        .filter(|frame| frame.at + 2 * SECOND > call.world.now)
+        .collect();
     for subscriber in &call.subscribers {
-        let Some(subscriber) = call.world.subscriber(*subscriber) else { continue };
+        let Some(subscriber) = call.world.subscriber(*subscriber) else {
+            continue;
+        };
         let decoded = subscriber.subscriptions[0].decoder.decoded();
-        let any = recent.iter().filter(|frame| decoded.contains(&(frame.first.stream, frame.first.frame))).count();
-        require!(any * 2 > recent.len(), "{any} of the last {} frames decoded", recent.len());
+        let any = recent
+            .iter()
+            .filter(|frame| decoded.contains(&(frame.first.stream, frame.first.frame)))
+            .count();
+        require!(
+            any * 2 > recent.len(),
+            "{any} of the last {} frames decoded",
+            recent.len()
+        );
     }
     Ok(())
 }

@@ -13,7 +13,10 @@ fn a_worker_stalls() {
         });
         call.run(2.0);
         for _ in 0..3 {
-            let worker = { let workers = call.world.workers.len(); call.world.rng().usize(0..workers) };
+            let worker = {
+                let workers = call.world.workers.len();
+                call.world.rng().usize(0..workers)
+            };
             call.world.stall(worker, 200_000);
             call.run(0.7);
         }
@@ -38,10 +41,21 @@ fn egress_goes_dark() {
         require!(other.share() >= 1.0, "the other subscriber suffered: {other:?}");
         let decoder = &call.world.subscriber(dark).ok_or("gone")?.subscriptions[0].decoder;
         let stream = call.world.tracks[call.video].streams[0];
-        let recent = call.world.log.frames(stream).filter(|f| f.at > to + 2_000_000 && f.at + 500_000 < call.world.now);
+        let recent = call
+            .world
+            .log
+            .frames(stream)
+            .filter(|f| f.at > to + 2_000_000 && f.at + 500_000 < call.world.now);
         let recent: Vec<_> = recent.map(|f| f.first.frame).collect();
-        let decoded = recent.iter().filter(|frame| decoder.decoded().contains(&(stream, **frame))).count();
-        require!(decoded == recent.len(), "{decoded} of {} frames decoded after the outage", recent.len());
+        let decoded = recent
+            .iter()
+            .filter(|frame| decoder.decoded().contains(&(stream, **frame)))
+            .count();
+        require!(
+            decoded == recent.len(),
+            "{decoded} of {} frames decoded after the outage",
+            recent.len()
+        );
         Ok(())
     });
 }

@@ -11,7 +11,11 @@ fn publisher_numbers_wrap() {
         let mut call = Call::new(seed, |rng, shape| {
             shape.video.first_sequence = u16::MAX - rng.u16(100..300);
             shape.video.first_timestamp = u32::MAX - rng.u32(0..200_000);
-            let (form, first) = if rng.bool() { (PictureIdForm::Short, 100) } else { (PictureIdForm::Long, 32_740) };
+            let (form, first) = if rng.bool() {
+                (PictureIdForm::Short, 100)
+            } else {
+                (PictureIdForm::Long, 32_740)
+            };
             shape.video.picture_id = form;
             shape.video.first_picture_id = first;
             shape.audio.first_sequence = u16::MAX - rng.u16(80..120);
@@ -35,7 +39,10 @@ fn forwarded_numbers_wrap() {
             shape.video.packets = 12..=12;
             shape.video.length = 60..=80;
             shape.video.padding_only = 0.0;
-            shape.publisher.up = LinkSettings { loss: 0.01, ..LinkSettings::default() };
+            shape.publisher.up = LinkSettings {
+                loss: 0.01,
+                ..LinkSettings::default()
+            };
         });
         call.run(50.0);
         call.faultless()?;

@@ -14,7 +14,8 @@ pub type Verdict = Result<(), String>;
 /// Fails the run with a formatted message unless the condition holds.
 macro_rules! require {
     ($condition:expr, $($message:tt)+) => {
-        if !$condition {
+        let holds: bool = $condition;
+        if !holds {
             return Err(format!($($message)+));
         }
     };
@@ -46,7 +47,10 @@ pub fn seeds(scenario: &str, runs: u64, run: impl Fn(u64) -> Verdict) {
     }
     let mut report = format!("{} of {total} runs of `{scenario}` failed:\n", failures.len());
     for (seed, reason) in failures.iter().take(5) {
-        let _ = writeln!(report, "RHEON_SIM_SEED={seed} cargo test -p rheon-engine-sim {scenario}: {reason}");
+        let _ = writeln!(
+            report,
+            "RHEON_SIM_SEED={seed} cargo test -p rheon-engine-sim {scenario}: {reason}"
+        );
     }
     panic!("{report}");
 }
@@ -76,8 +80,15 @@ pub struct Shape {
 
 /// A path of a one-way delay of up to 40 ms without faults.
 pub fn clean_path(rng: &mut Rng) -> Path {
-    let link = LinkSettings { delay: rng.u64(1_000..40_000), jitter: rng.u64(0..3_000), ..LinkSettings::default() };
-    Path { up: link.clone(), down: link }
+    let link = LinkSettings {
+        delay: rng.u64(1_000..40_000),
+        jitter: rng.u64(0..3_000),
+        ..LinkSettings::default()
+    };
+    Path {
+        up: link.clone(),
+        down: link,
+    }
 }
 
 /// Both directions changed in the same way.
@@ -98,7 +109,11 @@ fn first_sequence(rng: &mut Rng) -> u16 {
 }
 
 fn first_timestamp(rng: &mut Rng) -> u32 {
-    if rng.bool() { u32::MAX - rng.u32(0..250_000) } else { rng.u32(..) }
+    if rng.bool() {
+        u32::MAX - rng.u32(0..250_000)
+    } else {
+        rng.u32(..)
+    }
 }
 
 impl Shape {
@@ -134,7 +149,10 @@ impl Shape {
             first_timestamp: first_timestamp(rng),
         };
         Self {
-            settings: WorldSettings { batch: rng.usize(1..32), ..WorldSettings::default() },
+            settings: WorldSettings {
+                batch: rng.usize(1..32),
+                ..WorldSettings::default()
+            },
             publisher: clean_path(rng),
             subscribers: (0..2).map(|_| (0, clean_path(rng))).collect(),
             video,
@@ -175,7 +193,10 @@ impl Call {
     /// Another subscriber of both tracks.
     pub fn subscribe(&mut self, worker: usize, path: Path) -> usize {
         let padding = self.world.rng().bool();
-        let tracks = [self.video, self.audio].map(|track| SubscriptionSettings { padding, ..SubscriptionSettings::new(track) });
+        let tracks = [self.video, self.audio].map(|track| SubscriptionSettings {
+            padding,
+            ..SubscriptionSettings::new(track)
+        });
         let (subscriber, forwards) = self.world.subscribe(worker, path, &tracks);
         self.subscribers.push(subscriber);
         self.forwards.push((forwards[0], forwards[1]));
@@ -186,14 +207,28 @@ impl Call {
     pub fn faultless(&self) -> Verdict {
         let faults = self.world.judge();
         let shown: Vec<_> = faults.iter().take(4).map(ToString::to_string).collect();
-        require!(faults.is_empty(), "{} faults: {}", faults.len(), shown.join("\n    "));
+        require!(
+            faults.is_empty(),
+            "{} faults: {}",
+            faults.len(),
+            shown.join("\n    ")
+        );
         for host in &self.world.workers {
-            let panics = host.worker.counters().dropped(rheon_engine_core::DropReason::Panic);
+            let panics = host
+                .worker
+                .counters()
+                .dropped(rheon_engine_core::DropReason::Panic);
             require!(panics == 0, "{panics} contained panics");
         }
         for (video, _) in &self.forwards {
-            let broken = self.world.progress(*video, self.layers).map_or(0, |progress| progress.broken);
-            require!(broken == 0, "forward {video}: {broken} frames looked decodable but were not");
+            let broken = self
+                .world
+                .progress(*video, self.layers)
+                .map_or(0, |progress| progress.broken);
+            require!(
+                broken == 0,
+                "forward {video}: {broken} frames looked decodable but were not"
+            );
         }
         Ok(())
     }
@@ -202,9 +237,18 @@ impl Call {
     pub fn progressed(&self, video_share: f64, audio_share: f64) -> Verdict {
         for (video, audio) in &self.forwards {
             for (forward, share) in [(*video, video_share), (*audio, audio_share)] {
-                let Some(progress) = self.world.progress(forward, self.layers) else { continue };
-                require!(progress.published > 5, "forward {forward}: hardly started: {progress:?}");
-                require!(progress.share() >= share, "forward {forward}: {:.3} of {progress:?}", progress.share());
+                let Some(progress) = self.world.progress(forward, self.layers) else {
+                    continue;
+                };
+                require!(
+                    progress.published > 5,
+                    "forward {forward}: hardly started: {progress:?}"
+                );
+                require!(
+                    progress.share() >= share,
+                    "forward {forward}: {:.3} of {progress:?}",
+                    progress.share()
+                );
             }
         }
         Ok(())
@@ -212,7 +256,11 @@ impl Call {
 
     /// Runs for seconds of virtual time.
     pub fn run(&mut self, seconds: f64) {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss
+        )]
         self.world.run_for((seconds * SECOND as f64) as u64);
     }
 }
