@@ -7,6 +7,7 @@
 pub mod link;
 pub mod log;
 pub mod media;
+pub mod meter;
 pub mod oracle;
 pub mod peer;
 pub mod truth;

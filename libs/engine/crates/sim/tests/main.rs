@@ -2,6 +2,7 @@
 //!
 //! `RHEON_SIM_SEED=n` runs one seed, `RHEON_SIM_RUNS=n` that many times the usual number of seeds.
 
+mod memory;
 mod mutation;
 mod scenarios;
 mod support;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use rheon_engine_core::{Datagram, Now, SharedMessage, Worker, WorkerId};
 
 use crate::log::Log;
+use crate::meter;
 use crate::peer::Meaning;
 
 /// A worker of the engine under simulated time.
@@ -55,14 +56,26 @@ impl WorkerHost {
                 remote,
                 bytes: &mut bytes,
             };
-            self.worker.input(Now::from_micros(now), datagram);
+            meter::engine(|| self.worker.input(Now::from_micros(now), datagram));
+        }
+    }
+
+    /// The sockets are drained.
+    pub(super) fn batch_end(&mut self, now: Now) {
+        meter::engine(|| self.worker.batch_end(now));
+    }
+
+    /// Gives the worker what others sent it.
+    pub(super) fn take_shared(&mut self, now: Now) {
+        while let Some((from, message)) = self.shared.pop_front() {
+            meter::engine(|| self.worker.shared(now, from, message));
         }
     }
 
     /// Lets the worker do what is due.
     pub(super) fn timeout(&mut self, now: Now) {
         if self.worker.next_timeout().is_some_and(|due| due <= now) {
-            self.worker.timeout(now);
+            meter::engine(|| self.worker.timeout(now));
         }
     }
 }

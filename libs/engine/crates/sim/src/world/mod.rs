@@ -274,9 +274,7 @@ impl World {
             return self.wake_at(worker, until);
         }
         let now = Now::from_micros(self.now);
-        while let Some((from, message)) = self.workers[worker].shared.pop_front() {
-            self.workers[worker].worker.shared(now, from, message);
-        }
+        self.workers[worker].take_shared(now);
         if self.rng.bool() {
             self.workers[worker].timeout(now);
         }
@@ -284,11 +282,11 @@ impl World {
         while !self.workers[worker].inbox.is_empty() {
             let batch = self.rng.usize(1..=self.settings.batch);
             self.workers[worker].batch(self.now, batch, &mut self.log);
-            self.workers[worker].worker.batch_end(now);
+            self.workers[worker].batch_end(now);
             self.collect(worker);
         }
         self.workers[worker].timeout(now);
-        self.workers[worker].worker.batch_end(now);
+        self.workers[worker].batch_end(now);
         self.collect(worker);
         if let Some(due) = self.workers[worker].worker.next_timeout() {
             let late = self.rng.u64(0..=self.settings.timer_delay);

@@ -1,5 +1,7 @@
 //! Commands in the middle of a call: pauses, temporal layers.
 
+use rheon_engine_sim::media::PictureIdForm;
+
 use crate::support::{Call, require, seeds};
 
 #[test]
@@ -41,6 +43,12 @@ fn temporal_layers() {
     seeds("temporal_layers", 300, |seed| {
         let mut call = Call::new(seed, |rng, shape| {
             shape.video.layers = rng.u8(2..=3);
+            // Without picture ids frames cannot be left out: receivers would wait for them.
+            shape.video.picture_id = if rng.bool() {
+                PictureIdForm::Short
+            } else {
+                PictureIdForm::Long
+            };
             if rng.bool() {
                 shape.publisher.up.loss = 0.03;
             }
