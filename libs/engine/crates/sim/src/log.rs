@@ -98,6 +98,11 @@ impl Log {
         (after.saturating_add(1)..before).filter(absent).count() as u64
     }
 
+    /// The packet came after a later one.
+    pub fn is_late(&self, stream: u16, sequence: u32) -> bool {
+        self.arrivals.get(&(stream, sequence)).is_some_and(|arrival| arrival.late)
+    }
+
     /// How many packets strictly between two of one stream came never or after a later one, so that the engine had to
     /// leave their places open.
     pub fn open_between(&self, stream: u16, after: u32, before: u32) -> u64 {
@@ -107,6 +112,19 @@ impl Log {
                 .is_none_or(|arrival| arrival.late)
         };
         (after.saturating_add(1)..before).filter(open).count() as u64
+    }
+
+    /// How many media packets strictly between two of one stream (given as frame and number) were there in time, so
+    /// that nothing keeps the engine from forwarding them.
+    pub fn present_between(&self, stream: u16, after: (u32, u32), before: (u32, u32)) -> u64 {
+        let frames = self.frames.range((stream, after.0)..=(stream, before.0.max(after.0)));
+        let numbers = frames.flat_map(|(_, frame)| {
+            let first = frame.first.sequence;
+            first..first + u32::from(frame.first.count)
+        });
+        let between = numbers.filter(|number| *number > after.1 && *number < before.1);
+        let present = |number: &u32| self.arrivals.get(&(stream, *number)).is_some_and(|arrival| !arrival.late);
+        between.filter(present).count() as u64
     }
 
     /// How many frames strictly between two of one stream have such open places.

@@ -1,6 +1,6 @@
 //! Everything one forward ever sent, and the rules that hold for it in order of sequence numbers.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rheon_engine_wire::rtcp::SenderInfo;
 
@@ -52,12 +52,20 @@ pub struct Record {
     pub ids: vp8::Ids,
 }
 
+/// A packet, how often it was resent, and how many boundaries were before it.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    record: Record,
+    resent: u8,
+    era: usize,
+}
+
 /// The ledger of one forward.
 #[derive(Debug)]
 pub struct Forward {
     /// What it should send.
     pub expected: Expected,
-    records: BTreeMap<u64, (Record, u8)>,
+    records: BTreeMap<u64, Kept>,
     /// Times at which it was paused, resumed or moved to another layer or source.
     boundaries: Vec<Boundary>,
     paused: bool,
@@ -119,7 +127,7 @@ impl Forward {
 
     /// The packets sent, by sequence number.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.records.values().map(|(record, _)| record)
+        self.records.values().map(|kept| &kept.record)
     }
 
     fn fault(&mut self, rule: Rule, detail: &str) {
@@ -137,7 +145,8 @@ impl Forward {
         if self.records.is_empty() && record.sequence > 0x7FFF {
             self.fault(Rule::SequenceStart, &format!("{}", record.sequence));
         }
-        if self.records.insert(record.sequence, (record, 0)).is_some() {
+        let kept = Kept { record, resent: 0, era: self.boundaries.len() };
+        if self.records.insert(record.sequence, kept).is_some() {
             self.fault(Rule::SequenceUsedTwice, &format!("{record:?}"));
         }
     }
@@ -163,7 +172,7 @@ impl Forward {
             .iter_mut()
             .rev()
             .find(|(sequence, _)| **sequence as u16 == original);
-        let Some((_, (sent, resent))) = named else {
+        let Some((_, Kept { record: sent, resent, .. })) = named else {
             return self.fault(Rule::RtxUnsent, &format!("number {original} was never sent"));
         };
         *resent += 1;
@@ -207,7 +216,7 @@ impl Forward {
             }
         }
         self.report = Some((ntp, timestamp, packets));
-        let Some((_, (newest, _))) = self.records.last_key_value() else {
+        let Some((_, Kept { record: newest, .. })) = self.records.last_key_value() else {
             return;
         };
         let Some(clock) = log.reported_clock(newest.tag.stream, at) else {
@@ -228,50 +237,56 @@ impl Forward {
     /// All broken rules of this forward; the order rules are judged over everything sent.
     pub fn judge(&self, log: &Log) -> Vec<Fault> {
         let mut faults = self.faults.clone();
-        let mut previous: Option<&Record> = None;
-        for record in self.records() {
+        let mut first_eras: HashMap<(u16, u32), usize> = HashMap::new();
+        for kept in self.records.values() {
+            let tag = &kept.record.tag;
+            let era = first_eras.entry((tag.stream, tag.frame)).or_insert(kept.era);
+            *era = kept.era.min(*era);
+        }
+        let mut previous: Option<&Kept> = None;
+        for kept in self.records.values() {
+            let record = &kept.record;
             let mut fault = |rule, detail: &str| {
-                let detail = format!(
-                    "forward {}: {detail}: {previous:?} then {record:?}",
-                    self.expected.forward
-                );
+                let before = previous.map(|kept| kept.record);
+                let detail = format!("forward {}: {detail}: {before:?} then {record:?}", self.expected.forward);
                 faults.push(Fault::new(rule, detail));
             };
-            self.judge_alone(record, &mut fault);
+            if self.expected.video && record.marker != record.tag.is_last() {
+                fault(Rule::Marker, "marker");
+            }
+            // A frame once begun is completed, and a packet that comes late takes the place that was left for it.
+            let era = first_eras.get(&(record.tag.stream, record.tag.frame)).copied().unwrap_or(kept.era);
+            let late = log.is_late(record.tag.stream, record.tag.sequence);
+            if !late && self.limit(era).is_some_and(|limit| record.tag.tid > limit) {
+                fault(Rule::LayerTooHigh, "above the limit");
+            }
             match previous {
                 None if self.expected.video && !(record.tag.key && record.tag.packet == 0) => {
                     fault(Rule::StartsOnKeyFrame, "first packet");
                 }
                 None => {}
-                Some(previous) => self.judge_pair(previous, record, log, &mut fault),
+                Some(previous) => self.judge_pair(previous, kept, log, &mut fault),
             }
-            previous = Some(record);
+            previous = Some(kept);
         }
         faults
     }
 
-    fn judge_alone(&self, record: &Record, fault: &mut dyn FnMut(Rule, &str)) {
-        if self.expected.video && record.marker != record.tag.is_last() {
-            fault(Rule::Marker, "marker");
-        }
-        let limit = self
-            .boundaries
-            .iter()
-            .rev()
-            .find_map(|boundary| match boundary.kind {
-                BoundaryKind::Temporal(layer) if boundary.at <= record.at => Some(layer),
-                _ => None,
-            });
-        if limit.is_some_and(|limit| record.tag.tid > limit) {
-            fault(Rule::LayerTooHigh, "above the limit");
-        }
+    /// The temporal layer the forward was limited to when this many boundaries were behind it.
+    fn limit(&self, era: usize) -> Option<u8> {
+        self.boundaries.iter().take(era).rev().find_map(|boundary| match boundary.kind {
+            BoundaryKind::Temporal(layer) => Some(layer),
+            _ => None,
+        })
     }
 
-    fn judge_pair(&self, previous: &Record, record: &Record, log: &Log, fault: &mut dyn FnMut(Rule, &str)) {
-        let (before, now) = (&previous.tag, &record.tag);
+    fn judge_pair(&self, before: &Kept, now: &Kept, log: &Log, fault: &mut dyn FnMut(Rule, &str)) {
+        let (previous, record) = (&before.record, &now.record);
+        let between = &self.boundaries[before.era.min(now.era)..before.era.max(now.era)];
+        let (sent, tag) = (&previous.tag, &record.tag);
         let step = record.sequence - previous.sequence;
-        let same_stream = before.stream == now.stream;
-        let same_frame = same_stream && before.frame == now.frame;
+        let same_stream = sent.stream == tag.stream;
+        let same_frame = same_stream && sent.frame == tag.frame;
         let ticks = record.timestamp.wrapping_sub(previous.timestamp);
         if is_negative(ticks) {
             fault(Rule::TimeWentBack, "timestamps");
@@ -279,11 +294,11 @@ impl Forward {
         if same_frame != (ticks == 0) {
             fault(Rule::TimestampReused, "one frame, one timestamp");
         }
-        if same_stream && ticks != now.timestamp.wrapping_sub(before.timestamp) {
+        if same_stream && ticks != tag.timestamp.wrapping_sub(sent.timestamp) {
             fault(Rule::TimestampDrift, "timestamps");
         }
         if same_frame {
-            if u64::from(now.packet.wrapping_sub(before.packet)) != step {
+            if u64::from(tag.packet.wrapping_sub(sent.packet)) != step {
                 fault(Rule::PacketOrder, "distance within a frame");
             }
             if previous.ids != record.ids {
@@ -291,24 +306,27 @@ impl Forward {
             }
             return;
         }
-        if self.expected.video && step == 1 && !(before.is_last() && now.packet == 0) {
+        if self.expected.video && step == 1 && !(sent.is_last() && tag.packet == 0) {
             fault(Rule::CutWithoutGap, "no gap");
         }
-        let broken = self.interrupted(previous.at, record.at) || !same_stream;
-        if self.expected.video
-            && broken
-            && self.must_restart(previous, record)
-            && !(now.key && now.packet == 0)
+        let broken = !between.is_empty() || !same_stream;
+        let restart = !same_stream || between.iter().any(|b| b.kind == BoundaryKind::Resumed);
+        if self.expected.video && restart && !(tag.key && tag.packet == 0)
         {
             fault(Rule::StartsOnKeyFrame, "after an interruption");
         }
         if same_stream && !broken {
-            let stream = now.stream;
-            if step == 1 && log.missing_between(stream, before.sequence, now.sequence, record.at) > 0 {
+            let stream = tag.stream;
+            if step == 1 && log.missing_between(stream, sent.sequence, tag.sequence, record.at) > 0 {
                 fault(Rule::HiddenLoss, "no gap where packets are missing");
             }
-            let open = log.open_between(stream, before.sequence, now.sequence);
-            if step - 1 > open + u64::from(!before.is_last()) {
+            let unlimited = self.limit(before.era).is_none_or(|limit| limit > 2);
+            let places = ((sent.frame, sent.sequence), (tag.frame, tag.sequence));
+            if unlimited && log.present_between(stream, places.0, places.1) > 0 {
+                fault(Rule::Swallowed, "packets that arrived were not forwarded");
+            }
+            let open = log.open_between(stream, sent.sequence, tag.sequence);
+            if step - 1 > open + u64::from(!sent.is_last()) {
                 fault(Rule::PhantomGap, "a gap where nothing is missing");
             }
         }
@@ -316,18 +334,6 @@ impl Forward {
             let continuous = (same_stream && !broken).then_some(log);
             vp8::judge(previous, record, continuous, fault);
         }
-    }
-
-    fn interrupted(&self, after: u64, until: u64) -> bool {
-        self.boundaries
-            .iter()
-            .any(|b| b.at >= after.min(until) && b.at <= until.max(after))
-    }
-
-    fn must_restart(&self, previous: &Record, record: &Record) -> bool {
-        let resumed =
-            |b: &Boundary| b.kind == BoundaryKind::Resumed && b.at >= previous.at && b.at <= record.at;
-        previous.tag.stream != record.tag.stream || self.boundaries.iter().any(resumed)
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Rule {
     CutWithoutGap,
     /// A packet that never reached the engine leaves a gap.
     HiddenLoss,
+    /// What reached the engine in time and is not left out on purpose is forwarded.
+    Swallowed,
     /// Where nothing was lost there is no gap, so that nobody asks for what never was.
     PhantomGap,
     /// Picture ids are continuous.

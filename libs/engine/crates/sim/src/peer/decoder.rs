@@ -34,8 +34,10 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// How long a frame may be incomplete before a key frame is asked for.
-    const PATIENCE: u64 = 300_000;
+    /// How long a frame may be incomplete before a key frame is asked for: retransmissions get their chance.
+    const PATIENCE: u64 = 1_000_000;
+    /// The same before the first frame.
+    const START_PATIENCE: u64 = 300_000;
     /// Time between such requests.
     const REPEAT: u64 = 500_000;
 
@@ -68,12 +70,11 @@ impl Decoder {
 
     /// Decodes what is complete. True: a key frame is needed and should be asked for now.
     pub fn advance(&mut self, now: u64) -> bool {
-        if self.next.is_none() {
-            self.next = self
-                .packets
-                .values()
-                .find(|p| p.start && p.tag.key)
-                .map(|p| p.sequence);
+        if self.next.is_none()
+            && let Some(start) = self.packets.values().find(|p| p.start && p.tag.key).map(|p| p.sequence)
+        {
+            self.packets = self.packets.split_off(&start);
+            self.next = Some(start);
         }
         while let Some(after) = self.next.and_then(|next| self.complete(next)) {
             self.decode(after);
@@ -83,7 +84,8 @@ impl Decoder {
             return false;
         }
         let since = *self.stuck.get_or_insert(now);
-        if now - since < Self::PATIENCE {
+        let patience = if self.first.is_some() { Self::PATIENCE } else { Self::START_PATIENCE };
+        if now - since < patience {
             return false;
         }
         let from = self.next.map_or(0, |next| next + 1);
@@ -182,6 +184,21 @@ mod tests {
         }
         assert!(!decoder.advance(Decoder::PATIENCE + 2));
         assert_eq!((decoder.decoded().len(), decoder.broken().len()), (3, 0));
+    }
+
+    #[test]
+    fn what_is_left_of_a_frame_before_the_first_key_frame_is_no_part_of_it() {
+        let mut decoder = Decoder::default();
+        for sequence in (28..36).filter(|s| *s != 30) {
+            decoder.insert(packet(sequence));
+        }
+        decoder.advance(0);
+        decoder.insert(packet(30));
+        for sequence in 60..66 {
+            decoder.insert(packet(sequence));
+        }
+        decoder.advance(0);
+        assert_eq!((decoder.decoded().len(), decoder.broken().len()), (2, 0));
     }
 
     #[test]

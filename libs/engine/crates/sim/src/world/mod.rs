@@ -420,7 +420,7 @@ impl World {
     pub fn tables(&self) -> Vec<TableSizes> {
         self.workers
             .iter()
-            .map(|host| host.worker.stats().tables)
+            .map(|host| host.worker.stats(Now::from_micros(self.now)).tables)
             .collect()
     }
 

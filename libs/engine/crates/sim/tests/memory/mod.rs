@@ -61,7 +61,7 @@ fn no_allocation_per_packet() {
         let (sent, allocated) = (packets(&call), ALLOCATIONS.get());
         call.run(8.0);
         let (sent, allocated) = (packets(&call) - sent, ALLOCATIONS.get() - allocated);
-        require!(sent > 1_000, "only {sent} packets");
+        require!(sent > 500, "only {sent} packets");
         // Feedback, commands and the queues between workers may allocate now and then.
         require!(
             allocated * 10 < sent,

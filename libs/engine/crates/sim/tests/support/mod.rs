@@ -241,7 +241,7 @@ impl Call {
                     continue;
                 };
                 require!(
-                    progress.published > 5,
+                    progress.published > 2,
                     "forward {forward}: hardly started: {progress:?}"
                 );
                 require!(
