@@ -98,9 +98,16 @@ impl Log {
         (after.saturating_add(1)..before).filter(absent).count() as u64
     }
 
+    /// When a packet first reached the engine.
+    pub fn arrival(&self, stream: u16, sequence: u32) -> Option<u64> {
+        self.arrivals.get(&(stream, sequence)).map(|arrival| arrival.at)
+    }
+
     /// The packet came after a later one.
     pub fn is_late(&self, stream: u16, sequence: u32) -> bool {
-        self.arrivals.get(&(stream, sequence)).is_some_and(|arrival| arrival.late)
+        self.arrivals
+            .get(&(stream, sequence))
+            .is_some_and(|arrival| arrival.late)
     }
 
     /// How many packets strictly between two of one stream came never or after a later one, so that the engine had to
@@ -117,13 +124,19 @@ impl Log {
     /// How many media packets strictly between two of one stream (given as frame and number) were there in time, so
     /// that nothing keeps the engine from forwarding them.
     pub fn present_between(&self, stream: u16, after: (u32, u32), before: (u32, u32)) -> u64 {
-        let frames = self.frames.range((stream, after.0)..=(stream, before.0.max(after.0)));
+        let frames = self
+            .frames
+            .range((stream, after.0)..=(stream, before.0.max(after.0)));
         let numbers = frames.flat_map(|(_, frame)| {
             let first = frame.first.sequence;
             first..first + u32::from(frame.first.count)
         });
         let between = numbers.filter(|number| *number > after.1 && *number < before.1);
-        let present = |number: &u32| self.arrivals.get(&(stream, *number)).is_some_and(|arrival| !arrival.late);
+        let present = |number: &u32| {
+            self.arrivals
+                .get(&(stream, *number))
+                .is_some_and(|arrival| !arrival.late)
+        };
         between.filter(present).count() as u64
     }
 

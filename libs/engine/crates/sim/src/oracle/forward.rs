@@ -145,7 +145,11 @@ impl Forward {
         if self.records.is_empty() && record.sequence > 0x7FFF {
             self.fault(Rule::SequenceStart, &format!("{}", record.sequence));
         }
-        let kept = Kept { record, resent: 0, era: self.boundaries.len() };
+        let kept = Kept {
+            record,
+            resent: 0,
+            era: self.boundaries.len(),
+        };
         if self.records.insert(record.sequence, kept).is_some() {
             self.fault(Rule::SequenceUsedTwice, &format!("{record:?}"));
         }
@@ -172,7 +176,13 @@ impl Forward {
             .iter_mut()
             .rev()
             .find(|(sequence, _)| **sequence as u16 == original);
-        let Some((_, Kept { record: sent, resent, .. })) = named else {
+        let Some((
+            _,
+            Kept {
+                record: sent, resent, ..
+            },
+        )) = named
+        else {
             return self.fault(Rule::RtxUnsent, &format!("number {original} was never sent"));
         };
         *resent += 1;
@@ -248,14 +258,20 @@ impl Forward {
             let record = &kept.record;
             let mut fault = |rule, detail: &str| {
                 let before = previous.map(|kept| kept.record);
-                let detail = format!("forward {}: {detail}: {before:?} then {record:?}", self.expected.forward);
+                let detail = format!(
+                    "forward {}: {detail}: {before:?} then {record:?}",
+                    self.expected.forward
+                );
                 faults.push(Fault::new(rule, detail));
             };
             if self.expected.video && record.marker != record.tag.is_last() {
                 fault(Rule::Marker, "marker");
             }
             // A frame once begun is completed, and a packet that comes late takes the place that was left for it.
-            let era = first_eras.get(&(record.tag.stream, record.tag.frame)).copied().unwrap_or(kept.era);
+            let era = first_eras
+                .get(&(record.tag.stream, record.tag.frame))
+                .copied()
+                .unwrap_or(kept.era);
             let late = log.is_late(record.tag.stream, record.tag.sequence);
             if !late && self.limit(era).is_some_and(|limit| record.tag.tid > limit) {
                 fault(Rule::LayerTooHigh, "above the limit");
@@ -274,10 +290,14 @@ impl Forward {
 
     /// The temporal layer the forward was limited to when this many boundaries were behind it.
     fn limit(&self, era: usize) -> Option<u8> {
-        self.boundaries.iter().take(era).rev().find_map(|boundary| match boundary.kind {
-            BoundaryKind::Temporal(layer) => Some(layer),
-            _ => None,
-        })
+        self.boundaries
+            .iter()
+            .take(era)
+            .rev()
+            .find_map(|boundary| match boundary.kind {
+                BoundaryKind::Temporal(layer) => Some(layer),
+                _ => None,
+            })
     }
 
     fn judge_pair(&self, before: &Kept, now: &Kept, log: &Log, fault: &mut dyn FnMut(Rule, &str)) {
@@ -311,8 +331,7 @@ impl Forward {
         }
         let broken = !between.is_empty() || !same_stream;
         let restart = !same_stream || between.iter().any(|b| b.kind == BoundaryKind::Resumed);
-        if self.expected.video && restart && !(tag.key && tag.packet == 0)
-        {
+        if self.expected.video && restart && !(tag.key && tag.packet == 0) {
             fault(Rule::StartsOnKeyFrame, "after an interruption");
         }
         if same_stream && !broken {

@@ -166,7 +166,10 @@ fn a_cut_frame_with_a_gap_is_right() {
     let (mut records, log) = faultless();
     records.remove(41);
     let faults = forward(&records).judge(&log);
-    assert!(faults.iter().all(|fault| fault.rule == Rule::Swallowed), "{faults:?}");
+    assert!(
+        faults.iter().all(|fault| fault.rule == Rule::Swallowed),
+        "{faults:?}"
+    );
 }
 
 #[test]
@@ -263,7 +266,12 @@ fn a_layer_above_the_limit() {
     let mut forward = forward(&records[..60]);
     forward.boundary(records[59].at, BoundaryKind::Temporal(1));
     records[60..].iter().for_each(|record| forward.main(*record));
-    assert!(forward.judge(&log).iter().any(|fault| fault.rule == Rule::LayerTooHigh));
+    assert!(
+        forward
+            .judge(&log)
+            .iter()
+            .any(|fault| fault.rule == Rule::LayerTooHigh)
+    );
 }
 
 #[test]

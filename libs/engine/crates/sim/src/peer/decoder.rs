@@ -15,6 +15,8 @@ pub struct Received {
     pub marker: bool,
     /// The payload starts a frame.
     pub start: bool,
+    /// VP8 picture id, 15 bits.
+    pub picture: Option<u16>,
     /// What the publisher wrote.
     pub tag: Tag,
 }
@@ -31,6 +33,7 @@ pub struct Decoder {
     broken: Vec<Tag>,
     first: Option<Tag>,
     keys: u32,
+    picture: Option<u16>,
 }
 
 impl Decoder {
@@ -71,12 +74,20 @@ impl Decoder {
     /// Decodes what is complete. True: a key frame is needed and should be asked for now.
     pub fn advance(&mut self, now: u64) -> bool {
         if self.next.is_none()
-            && let Some(start) = self.packets.values().find(|p| p.start && p.tag.key).map(|p| p.sequence)
+            && let Some(start) = self
+                .packets
+                .values()
+                .find(|p| p.start && p.tag.key)
+                .map(|p| p.sequence)
         {
             self.packets = self.packets.split_off(&start);
             self.next = Some(start);
         }
-        while let Some(after) = self.next.and_then(|next| self.complete(next)) {
+        while let Some(after) = self
+            .next
+            .and_then(|next| self.complete(next))
+            .or_else(|| self.following())
+        {
             self.decode(after);
         }
         if self.packets.is_empty() {
@@ -84,7 +95,11 @@ impl Decoder {
             return false;
         }
         let since = *self.stuck.get_or_insert(now);
-        let patience = if self.first.is_some() { Self::PATIENCE } else { Self::START_PATIENCE };
+        let patience = if self.first.is_some() {
+            Self::PATIENCE
+        } else {
+            Self::START_PATIENCE
+        };
         if now - since < patience {
             return false;
         }
@@ -103,6 +118,17 @@ impl Decoder {
         }
         self.asked = Some(now);
         true
+    }
+
+    /// Where numbers are missing but the next frame's picture id follows on the last one's, no frame is missing: goes on
+    /// there, as browsers do. The number after that frame.
+    fn following(&mut self) -> Option<u64> {
+        let (next, picture) = (self.next?, self.picture?);
+        let follows = |p: &Received| p.start && p.picture == Some((picture + 1) & 0x7FFF);
+        let start = *self.packets.range(next + 1..).find(|(_, p)| follows(p))?.0;
+        let after = self.complete(start)?;
+        self.packets = self.packets.split_off(&start);
+        Some(after)
     }
 
     /// The number after the frame that starts at `first`, if all of it is there.
@@ -126,9 +152,10 @@ impl Decoder {
         let frame = std::mem::replace(&mut self.packets, rest);
         self.next = Some(after);
         self.stuck = None;
-        let Some(tag) = frame.into_values().next().map(|p| p.tag) else {
+        let Some(Received { tag, picture, .. }) = frame.into_values().next() else {
             return;
         };
+        self.picture = picture;
         if !tag.key && !self.decoded.contains(&(tag.stream, tag.reference)) {
             return self.broken.push(tag);
         }
@@ -156,6 +183,7 @@ mod tests {
             timestamp: frame * 3_000,
             marker: sequence % 3 == 2,
             start: sequence % 3 == 0,
+            picture: None,
             tag,
         }
     }
@@ -199,6 +227,27 @@ mod tests {
         }
         decoder.advance(0);
         assert_eq!((decoder.decoded().len(), decoder.broken().len()), (2, 0));
+    }
+
+    #[test]
+    fn a_gap_between_frames_whose_picture_ids_follow_on_each_other_is_no_loss() {
+        let with_id = |sequence: u64, picture| Received {
+            picture: Some(picture),
+            ..packet(sequence)
+        };
+        for (picture, decoded) in [(0, 2), (1, 1)] {
+            let mut decoder = Decoder::default();
+            for sequence in [0, 1, 2, 3, 4, 5] {
+                let place = if sequence < 3 { sequence } else { sequence + 1 };
+                let picture = if sequence < 3 { 0x7FFF } else { picture };
+                decoder.insert(Received {
+                    sequence: place,
+                    ..with_id(sequence, picture)
+                });
+            }
+            decoder.advance(0);
+            assert_eq!(decoder.decoded().len(), decoded);
+        }
     }
 
     #[test]

@@ -114,13 +114,28 @@ impl Stream {
         (tag, outgoing)
     }
 
-    /// Sends a packet of padding alone, which takes a sequence number as browsers' probes do.
+    /// Sends a packet of padding alone as browsers probe: on the RTX stream where there is one, else it takes a sequence
+    /// number of the media stream.
     pub fn padding(&mut self, timestamp: u32, wide: u16, transport: &Transport) -> Outgoing {
         let sent = Sent {
             payload: Vec::new(),
             marker: false,
             timestamp,
         };
+        if let Some((ssrc, payload_type)) = self.settings.rtx {
+            let index = self.rtx_index;
+            self.rtx_index += 1;
+            let sequence = index as u16;
+            let writer = HeaderWriter {
+                payload_type,
+                marker: false,
+                padding: true,
+                sequence,
+                timestamp,
+                ssrc,
+            };
+            return Outgoing::now(self.write(writer, index, &[], 200, wide, transport, 0));
+        }
         let outgoing = self.packet(self.index, &sent, 200, wide, transport);
         self.history.insert(self.index, sent);
         self.index += 1;

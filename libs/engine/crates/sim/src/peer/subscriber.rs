@@ -114,6 +114,7 @@ impl Subscription {
                 timestamp,
                 marker,
                 start,
+                picture: descriptor.and_then(|d| d.picture_id),
                 tag,
             });
         }

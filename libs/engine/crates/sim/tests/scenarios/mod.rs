@@ -2,6 +2,7 @@
 
 mod churn;
 mod commands;
+mod debug;
 mod paths;
 mod stalls;
 mod wraps;

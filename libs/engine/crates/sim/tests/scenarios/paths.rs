@@ -112,13 +112,13 @@ fn burst_loss() {
             }
         });
         call.run(4.0);
-        // The paths heal; within seconds everybody decodes everything again.
+        // The paths heal; everybody decodes everything again once the key frames a subscriber may ask for allow it.
         let peers = call.world.peers.iter_mut();
         peers.for_each(|peer| {
             peer.up.settings_mut().bursts = None;
             peer.down.settings_mut().bursts = None;
         });
-        call.run(5.0);
+        call.run(12.0);
         call.faultless()?;
         healed(&call)
     });

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fastrand::Rng;
+use rheon_engine_core::TableSizes;
 use rheon_engine_sim::link::LinkSettings;
 use rheon_engine_sim::media::{AudioSettings, PictureIdForm, VideoSettings};
 use rheon_engine_sim::world::{Path, SECOND, SubscriptionSettings, World, WorldSettings};
@@ -68,7 +69,7 @@ pub struct Call {
 }
 
 /// What a scenario chooses.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Shape {
     pub(crate) settings: WorldSettings,
     pub(crate) publisher: Path,
@@ -263,4 +264,16 @@ impl Call {
         )]
         self.world.run_for((seconds * SECOND as f64) as u64);
     }
+}
+
+/// Tables are what they were, but for a retransmission stream that shows with its first packet.
+pub fn unchanged(before: &[TableSizes], after: &[TableSizes]) -> Verdict {
+    for (before, after) in before.iter().zip(after) {
+        let likened = TableSizes {
+            ssrcs: before.ssrcs.max(after.ssrcs.saturating_sub(1)),
+            ..*after
+        };
+        require!(*before == likened, "tables changed from {before:?} to {after:?}");
+    }
+    Ok(())
 }
