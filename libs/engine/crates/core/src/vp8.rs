@@ -84,6 +84,11 @@ impl Vp8Rewriter {
                 return None;
             }
         }
+        // Late, and its layer is no longer sent: what it refers to may be missing at the subscriber.
+        let late = self.pictures.newest().is_some_and(|newest| picture < newest);
+        if late && ids.tid.is_some_and(|tid| tid > self.current()) {
+            return None;
+        }
         let output = self.pictures.map(picture)?;
         self.next_picture = self.next_picture.max(output.saturating_add(1));
         Some(Vp8Sent {
@@ -162,6 +167,15 @@ mod tests {
         rewriter.set_limit(0);
         let sent: Vec<_> = (0..16).filter_map(|number| send(&mut rewriter, number)).collect();
         assert_eq!(sent, [(5, 201), (6, 202), (7, 203), (8, 204)]);
+    }
+
+    #[test]
+    fn a_late_frame_of_a_layer_no_longer_sent_stays_out() {
+        let mut rewriter = started();
+        assert!(send(&mut rewriter, 0).is_some());
+        rewriter.set_limit(0);
+        assert_eq!(send(&mut rewriter, 4), Some((9, 202)));
+        assert_eq!((send(&mut rewriter, 3), send(&mut rewriter, 1)), (None, None));
     }
 
     #[test]
