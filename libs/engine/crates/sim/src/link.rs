@@ -84,13 +84,11 @@ impl Link {
     pub fn send(&mut self, now: u64, length: usize) -> [Option<u64>; 2] {
         // Every datagram draws the same number of values, so a setting changes only what it names.
         let draws: [f64; 7] = std::array::from_fn(|_| self.rng.f64());
-        if let Some(BurstLoss { enter, leave }) = self.settings.bursts {
-            self.bad = if self.bad {
-                draws[0] >= leave
-            } else {
-                draws[0] < enter
-            };
-        }
+        self.bad = match self.settings.bursts {
+            Some(BurstLoss { leave, .. }) if self.bad => draws[0] >= leave,
+            Some(BurstLoss { enter, .. }) => draws[0] < enter,
+            None => false,
+        };
         let outage = self
             .settings
             .outage

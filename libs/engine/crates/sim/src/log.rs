@@ -103,13 +103,6 @@ impl Log {
         self.arrivals.get(&(stream, sequence)).map(|arrival| arrival.at)
     }
 
-    /// The packet came after a later one.
-    pub fn is_late(&self, stream: u16, sequence: u32) -> bool {
-        self.arrivals
-            .get(&(stream, sequence))
-            .is_some_and(|arrival| arrival.late)
-    }
-
     /// How many packets strictly between two of one stream came never or after a later one, so that the engine had to
     /// leave their places open.
     pub fn open_between(&self, stream: u16, after: u32, before: u32) -> u64 {

@@ -267,13 +267,12 @@ impl Forward {
             if self.expected.video && record.marker != record.tag.is_last() {
                 fault(Rule::Marker, "marker");
             }
-            // A frame once begun is completed, and a packet that comes late takes the place that was left for it.
+            // A frame once begun may be completed.
             let era = first_eras
                 .get(&(record.tag.stream, record.tag.frame))
                 .copied()
                 .unwrap_or(kept.era);
-            let late = log.is_late(record.tag.stream, record.tag.sequence);
-            if !late && self.limit(era).is_some_and(|limit| record.tag.tid > limit) {
+            if self.limit(era).is_some_and(|limit| record.tag.tid > limit) {
                 fault(Rule::LayerTooHigh, "above the limit");
             }
             match previous {

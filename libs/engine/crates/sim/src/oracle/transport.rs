@@ -151,7 +151,19 @@ impl TransportLedger {
     fn rtp(&mut self, at: u64, datagram: &[u8]) -> Result<(), Fault> {
         let fault = |rule, detail: String| Fault::new(rule, detail);
         let header = RtpHeader::parse(datagram).map_err(|e| fault(Rule::Undecryptable, e.to_string()))?;
-        let (packet, index) = self.decrypt(datagram, &header)?;
+        let (packet, index) = match self.decrypt(datagram, &header) {
+            Ok(decrypted) => decrypted,
+            // A hostile publisher may send packets so late that no receiver of ours would take them.
+            Err(_)
+                if self
+                    .forwards
+                    .get(&header.ssrc)
+                    .is_some_and(|forward| forward.expected.opaque) =>
+            {
+                return Ok(());
+            }
+            Err(fault) => return Err(fault),
+        };
         if let Some(fault) = self.nonces.protect(false, header.ssrc, index, datagram) {
             self.faults.push(fault);
         }

@@ -17,6 +17,10 @@ pub struct Received {
     pub start: bool,
     /// VP8 picture id, 15 bits.
     pub picture: Option<u16>,
+    /// VP8 TL0PICIDX.
+    pub tl0: Option<u8>,
+    /// VP8 temporal layer.
+    pub tid: Option<u8>,
     /// What the publisher wrote.
     pub tag: Tag,
 }
@@ -33,13 +37,15 @@ pub struct Decoder {
     broken: Vec<Tag>,
     first: Option<Tag>,
     keys: u32,
-    picture: Option<u16>,
+    last: Option<Received>,
 }
 
 impl Decoder {
     /// How long a frame may be incomplete before a key frame is asked for: retransmissions get their chance.
     const PATIENCE: u64 = 1_000_000;
-    /// The same before the first frame.
+    /// How long frames of higher temporal layers are waited for while the next base frame is there.
+    const SKIP_PATIENCE: u64 = 250_000;
+    /// How long a key frame is waited for before the first frame.
     const START_PATIENCE: u64 = 300_000;
     /// Time between such requests.
     const REPEAT: u64 = 500_000;
@@ -86,7 +92,7 @@ impl Decoder {
         while let Some(after) = self
             .next
             .and_then(|next| self.complete(next))
-            .or_else(|| self.following())
+            .or_else(|| self.following(false))
         {
             self.decode(after);
         }
@@ -95,6 +101,12 @@ impl Decoder {
             return false;
         }
         let since = *self.stuck.get_or_insert(now);
+        if now - since >= Self::SKIP_PATIENCE
+            && let Some(after) = self.following(true)
+        {
+            self.decode(after);
+            return self.advance(now);
+        }
         let patience = if self.first.is_some() {
             Self::PATIENCE
         } else {
@@ -120,11 +132,17 @@ impl Decoder {
         true
     }
 
-    /// Where numbers are missing but the next frame's picture id follows on the last one's, no frame is missing: goes on
-    /// there, as browsers do. The number after that frame.
-    fn following(&mut self) -> Option<u64> {
-        let (next, picture) = (self.next?, self.picture?);
-        let follows = |p: &Received| p.start && p.picture == Some((picture + 1) & 0x7FFF);
+    /// Where numbers are missing but the ids of a later frame show that nothing it refers to is missing, goes on there, as
+    /// browsers do: its picture id is the next one, or (`skip`, once waiting was in vain) it is of the base layer and its
+    /// TL0PICIDX is the next one. The number after that frame.
+    fn following(&mut self, skip: bool) -> Option<u64> {
+        let (next, last) = (self.next?, self.last?);
+        let picture = last.picture.map(|picture| (picture + 1) & 0x7FFF);
+        let base = last.tl0.map(|tl0| tl0.wrapping_add(1));
+        let follows = |p: &Received| {
+            let picture = p.picture.is_some() && p.picture == picture;
+            p.start && (picture || (skip && p.tid == Some(0) && p.tl0 == base && base.is_some()))
+        };
         let start = *self.packets.range(next + 1..).find(|(_, p)| follows(p))?.0;
         let after = self.complete(start)?;
         self.packets = self.packets.split_off(&start);
@@ -152,10 +170,11 @@ impl Decoder {
         let frame = std::mem::replace(&mut self.packets, rest);
         self.next = Some(after);
         self.stuck = None;
-        let Some(Received { tag, picture, .. }) = frame.into_values().next() else {
+        let Some(first) = frame.into_values().next() else {
             return;
         };
-        self.picture = picture;
+        let tag = first.tag;
+        self.last = Some(first);
         if !tag.key && !self.decoded.contains(&(tag.stream, tag.reference)) {
             return self.broken.push(tag);
         }
@@ -183,8 +202,8 @@ mod tests {
             timestamp: frame * 3_000,
             marker: sequence % 3 == 2,
             start: sequence % 3 == 0,
-            picture: None,
             tag,
+            ..Received::default()
         }
     }
 

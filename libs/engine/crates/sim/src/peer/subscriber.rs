@@ -115,6 +115,8 @@ impl Subscription {
                 marker,
                 start,
                 picture: descriptor.and_then(|d| d.picture_id),
+                tl0: descriptor.and_then(|d| d.tl0_pic_idx),
+                tid: descriptor.and_then(|d| d.tid),
                 tag,
             });
         }

@@ -2,7 +2,6 @@
 
 mod churn;
 mod commands;
-mod debug;
 mod paths;
 mod stalls;
 mod wraps;

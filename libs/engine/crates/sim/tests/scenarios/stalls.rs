@@ -45,7 +45,7 @@ fn egress_goes_dark() {
             .world
             .log
             .frames(stream)
-            .filter(|f| f.at > to + 2_000_000 && f.at + 500_000 < call.world.now);
+            .filter(|f| f.at > to + 3_000_000 && f.at + 500_000 < call.world.now);
         let recent: Vec<_> = recent.map(|f| f.first.frame).collect();
         let decoded = recent
             .iter()
