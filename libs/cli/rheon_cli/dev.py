@@ -12,9 +12,10 @@ from typing import Any
 
 import typer
 
-from rheon_cli.run import run_until_stopped
+from rheon_cli.run import run_until_stopped, started
 from rheon_cli.settings_options import load, with_options
 from rheon_gateway.settings import GatewaySettings
+from rheon_media_node.errors import StartError
 from rheon_media_node.settings import MediaNodeSettings
 from rheon_telemetry import configure_logging
 
@@ -34,9 +35,9 @@ async def _serve(gateway_settings: GatewaySettings, node_settings: MediaNodeSett
     from rheon_gateway.app import running_gateway  # noqa: PLC0415
     from rheon_media_node.app import running_media_node  # noqa: PLC0415
 
-    async with running_media_node(node_settings) as node:
+    async with started(running_media_node(node_settings), StartError) as node:
         settings = gateway_settings.model_copy(update={"media_nodes": (node.grpc_address,)})
-        async with running_gateway(settings) as gateway:
+        async with started(running_gateway(settings), OSError) as gateway:
             typer.echo(_banner(gateway.url, node.grpc_address, _token(settings)))
             await stop.wait()
 

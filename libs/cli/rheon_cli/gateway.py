@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from rheon_cli.run import run_until_stopped
+from rheon_cli.run import run_until_stopped, started
 from rheon_cli.settings_options import load, with_options
 from rheon_gateway.settings import GatewaySettings
 from rheon_telemetry import configure_logging
@@ -24,7 +24,7 @@ def _run(given: dict[str, Any]) -> None:
 async def _serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
     from rheon_gateway.app import running_gateway  # noqa: PLC0415 - aiohttp and grpc load only where they run
 
-    async with running_gateway(settings) as gateway:
+    async with started(running_gateway(settings), OSError) as gateway:
         typer.echo(f"Rheon gateway listens on {gateway.url}")
         await stop.wait()
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import typer
 
-from rheon_cli.run import run_until_stopped
+from rheon_cli.run import run_until_stopped, started
 from rheon_cli.settings_options import load, with_options
+from rheon_media_node.errors import StartError
 from rheon_media_node.settings import MediaNodeSettings
 from rheon_telemetry import configure_logging
 
@@ -24,7 +25,7 @@ def _run(given: dict[str, Any]) -> None:
 async def _serve(settings: MediaNodeSettings, stop: asyncio.Event) -> None:
     from rheon_media_node.app import running_media_node  # noqa: PLC0415 - aiortc and grpc load only where they run
 
-    async with running_media_node(settings) as node:
+    async with started(running_media_node(settings), StartError) as node:
         typer.echo(f"Rheon media node {node.node_id} serves gRPC on {node.grpc_address}")
         await stop.wait()
 
