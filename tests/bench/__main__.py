@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 BENCHMARKS = {
-    "forwarding": ("tests.bench.engine.forwarding", "P1, P5, P6: cost, added latency and memory of forwarding"),
+    "forwarding": ("tests.bench.engine.forwarding", "P1, P4: cost of forwarding, by one worker and by two"),
+    "latency": ("tests.bench.engine.latency", "P5: latency added by forwarding"),
+    "memory": ("tests.bench.engine.memory", "P6: memory per subscriber"),
     "first-frame": ("tests.bench.e2e.first_frame", "P8: subscribe-request to first decoded frame in Chromium"),
     "startup": ("tests.bench.e2e.startup", "P7, P11: start-up time and resident memory"),
 }
