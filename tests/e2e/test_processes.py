@@ -46,7 +46,7 @@ async def test_a_call_over_two_processes(browser: Browser, pages_url: str) -> No
         sfu_page(browser, pages_url, gateway, 42, ROOM) as first,
         sfu_page(browser, pages_url, gateway, 43, ROOM) as second,
     ):
-        await assert_call(publisher, first, second, seconds=5)
+        await assert_call(publisher, first, second)
 
         services, methods = await asyncio.to_thread(reflect, node.grpc_address)
         assert {MEDIA_SERVICE, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"} <= services

