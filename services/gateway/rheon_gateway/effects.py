@@ -40,11 +40,11 @@ class ListMembers:
 class Settle:
     """From now on tell this member what happens in the room, beginning with what it has not been told yet.
 
-    `users` and `publisher_id` are what it knows already. Outcome: None.
+    `users` and `publisher` are what it knows already. Outcome: None.
     """
 
     users: tuple[Member, ...] | None = None
-    publisher_id: int | None = None
+    publisher: Member | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,10 +127,9 @@ class Hub:
                 await self._leave(seat)
             case effects.ListMembers():
                 return await self.cluster.members(seat.session.room)
-            case effects.Settle(users=users, publisher_id=publisher_id):
+            case effects.Settle(users=users, publisher=publisher):
                 if not seat.taken:
                     raise SupersededError
-                publisher = UserId(publisher_id) if publisher_id is not None else None
                 seat.announcer.settle(users=users, publisher=publisher)
                 seat.tell(self._rooms[seat.session.room].view)
             case effects.Relay(target_user_id=target, message=message):

@@ -163,11 +163,12 @@ class RoomSession:
         members: tuple[Member, ...] = yield effects.ListMembers()
         if not members:
             raise ProtocolError(ErrorCode.NOT_FOUND, errors.subscribe_room_not_found(self.room))
-        if not any(member.user_id == publisher_id and member.node_id is not None for member in members):
+        publisher = next((each for each in members if each.user_id == publisher_id and each.node_id is not None), None)
+        if publisher is None:
             raise ProtocolError(ErrorCode.NOT_FOUND, errors.publisher_not_found(publisher_id, self.room))
         offer: Offer = yield from self._as_member(effects.Subscribe(publisher_id))
         yield self._send_offer(publisher_id, offer)
-        yield Settle(publisher_id=publisher_id)
+        yield Settle(publisher=publisher)
 
     def _answer(self, message: client.SubscribeAnswer, offer_id: int) -> Steps:
         self._require_member()

@@ -57,7 +57,7 @@ class Announcer:
         self._settled = False
         self._current = False
         self._assume_users = False
-        self._assume_publishers: set[UserId] = set()
+        self._expected: dict[UserId, SessionNumber] = {}
         self._users: dict[UserId, SessionNumber] = {}
         self._publishers: dict[UserId, SessionNumber] = {}
 
@@ -66,7 +66,7 @@ class Announcer:
         self._version = version
         self._current = False
 
-    def settle(self, *, users: Iterable[Member] | None = None, publisher: UserId | None = None) -> None:
+    def settle(self, *, users: Iterable[Member] | None = None, publisher: Member | None = None) -> None:
         """The member has its own answer and may be told about others. It knows `users` and `publisher` already.
 
         A member that did not ask for the list of users is told about later changes of it only.
@@ -75,8 +75,9 @@ class Announcer:
             self._users = {user.user_id: user.session_number for user in users}
         elif not self._settled:
             self._assume_users = True
-        if publisher is not None:
-            self._assume_publishers.add(publisher)
+        if publisher is not None and publisher.user_id not in self._publishers:
+            # The room may show it as a publisher only later.
+            self._expected[publisher.user_id] = publisher.session_number
         self._settled = True
         self._current = False
 
@@ -87,12 +88,15 @@ class Announcer:
         """
         if not self._settled or view.version < self._version:
             return []
-        self._assume(view)
+        if self._assume_users:
+            # What the member need not be told, now that the view is as new as its join.
+            self._users = {member.user_id: member.session_number for member in view.members.values() if member.explicit}
+            self._assume_users = False
         users: Iterable[UserId]
         if changed is not None and self._current:
             users = (changed,)
         else:
-            users = dict.fromkeys((*self._users, *self._publishers, *view.members))
+            users = dict.fromkeys((*self._users, *self._publishers, *self._expected, *view.members))
         self._current = True
         messages: list[ServerMessage] = []
         for user_id in users:
@@ -100,20 +104,14 @@ class Announcer:
                 messages.extend(self._news_of(user_id, view.members.get(user_id)))
         return messages
 
-    def _assume(self, view: RoomView) -> None:
-        """Take for told what the member knows from elsewhere, now that the view shows it."""
-        if self._assume_users:
-            self._users = {member.user_id: member.session_number for member in view.members.values() if member.explicit}
-            self._assume_users = False
-        for user_id in self._assume_publishers:
-            if (member := view.members.get(user_id)) is not None and member.publishing:
-                self._publishers[user_id] = member.session_number
-        self._assume_publishers.clear()
-
     def _news_of(self, user_id: UserId, member: Member | None) -> list[ServerMessage]:
         joined = member.session_number if member is not None and member.explicit else None
         published = member.session_number if member is not None and member.publishing else None
         messages: list[ServerMessage] = []
+        if user_id in self._expected and (
+            member is None or published or member.session_number != self._expected[user_id]
+        ):
+            self._publishers[user_id] = self._expected.pop(user_id)
         if user_id in self._publishers and self._publishers[user_id] != published:
             del self._publishers[user_id]
             messages.append(PublisherLeft(room_name=self._room, publisher_id=user_id))

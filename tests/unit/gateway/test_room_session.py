@@ -173,7 +173,7 @@ def test_subscribing_joins_and_offers() -> None:
         effects.Join(explicit=False),
         effects.Subscribe(BOB),
         Send(server.SubscribeOffer(room_name=ROOM, publisher_id=BOB, offer="offer of 2")),
-        Settle(publisher_id=BOB),
+        Settle(publisher=member(BOB)),
     ]
     assert world.session.latest_offer(BOB) == 102
 

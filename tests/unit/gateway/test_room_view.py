@@ -118,8 +118,23 @@ def test_a_publisher_one_has_just_subscribed_to_is_not_announced() -> None:
     view = view_of(member(ADA), member(BOB, publishing=True), member(EVE, publishing=True))
     announcer = Announcer("r", ADA)
     announcer.joined(1)
-    announcer.settle(publisher=BOB)
+    announcer.settle(publisher=member(BOB))
     assert announcer.news(view) == [new_publisher(EVE)]
+
+
+def test_a_publisher_subscribed_to_before_the_room_shows_it_is_not_announced() -> None:
+    view = view_of(member(ADA), member(BOB), member(EVE))
+    announcer = Announcer("r", ADA)
+    announcer.joined(1)
+    announcer.settle(publisher=member(BOB))
+    announcer.settle(publisher=member(EVE))
+    assert announcer.news(view) == []
+    view.apply(MemberChanged(2, member(BOB, publishing=True)))
+    assert announcer.news(view, BOB) == []
+    view.apply(MemberGone(3, EVE, SessionNumber(10)))
+    assert announcer.news(view, EVE) == [left(EVE)]
+    view.apply(MemberChanged(4, member(BOB)))
+    assert announcer.news(view, BOB) == [left(BOB)]
 
 
 def test_nobody_is_told_about_itself() -> None:
