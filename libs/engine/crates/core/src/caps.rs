@@ -26,5 +26,7 @@ pub const POLICER_BITS_PER_SECOND: u64 = 20_000_000;
 pub const MAX_EVENTS: usize = 4096;
 /// Messages to other workers waiting.
 pub const MAX_SHARED: usize = 16_384;
+/// Workers waiting for tracks of this one.
+pub const MAX_EARLY_READERS: usize = 1024;
 /// Bytes waiting to be sent.
 pub const MAX_EGRESS_BYTES: usize = 64 << 20;

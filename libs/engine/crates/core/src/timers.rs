@@ -14,6 +14,8 @@ use crate::now::Now;
 pub(crate) enum TimerOwner {
     Transport(TransportId),
     Source(TrackId),
+    /// A reader that attached before the track was there.
+    EarlyReader(TrackId),
 }
 
 /// Moments of one owner in the heap that are remembered.
@@ -39,6 +41,11 @@ impl Timers {
             return;
         }
         armed.push(at);
+        self.heap.push(Reverse((at, owner)));
+    }
+
+    /// Queue a moment nobody keeps: its owner has to look whether it still matters.
+    pub(crate) fn once(&mut self, at: Now, owner: TimerOwner) {
         self.heap.push(Reverse((at, owner)));
     }
 

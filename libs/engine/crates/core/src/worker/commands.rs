@@ -36,7 +36,7 @@ impl Worker {
                 transport,
                 track,
                 parameters,
-            } => self.add_track(transport, track, parameters),
+            } => self.add_track(now, transport, track, parameters),
             Command::RemoveTrack { track } => self.remove_source(now, track),
             Command::AddForward {
                 transport,
@@ -154,7 +154,13 @@ impl Worker {
         Some(())
     }
 
-    fn add_track(&mut self, transport: TransportId, id: TrackId, parameters: TrackParameters) -> Option<()> {
+    fn add_track(
+        &mut self,
+        now: Now,
+        transport: TransportId,
+        id: TrackId,
+        parameters: TrackParameters,
+    ) -> Option<()> {
         let slot = self.transports.slot(transport)?;
         let layers = parameters.encodings.len();
         if layers == 0 || layers > MAX_LAYERS || parameters.clock_rate == 0 {
@@ -177,6 +183,7 @@ impl Worker {
             .get_mut(slot)?
             .reception
             .add_track(id, source, parameters);
+        self.attach_early_readers(now, id);
         Some(())
     }
 

@@ -89,6 +89,8 @@ pub struct Worker {
     events: VecDeque<Event>,
     events_lost: u64,
     outbox: VecDeque<(WorkerId, SharedMessage)>,
+    /// Workers that attached to tracks not there yet, and since when.
+    early_readers: Vec<(TrackId, WorkerId, Now)>,
     scratch: Scratch,
     /// Transports whose processing panicked, to be closed.
     failed: Vec<TransportId>,
@@ -126,6 +128,7 @@ impl Worker {
             events: VecDeque::new(),
             events_lost: 0,
             outbox: VecDeque::new(),
+            early_readers: Vec::new(),
             scratch: Scratch::default(),
             failed: Vec::new(),
             #[cfg(test)]

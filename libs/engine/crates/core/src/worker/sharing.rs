@@ -1,15 +1,20 @@
 //! A track's two ends on different workers: attaching, packets one way, wishes the other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Worker;
-use crate::caps::MAX_SHARED;
+use crate::caps::{MAX_EARLY_READERS, MAX_SHARED};
 use crate::counters::DropReason;
 use crate::ids::{TrackId, WorkerId};
 use crate::now::Now;
 use crate::packet::{MediaPacket, PacketPool};
 use crate::shared::SharedMessage;
 use crate::source::Origin;
+use crate::timers::TimerOwner;
+
+/// A reader waits this long for its track.
+const EARLY: Duration = Duration::from_secs(1);
 
 impl Worker {
     /// Queue a message for another worker. Media is dropped when the queue is full.
@@ -45,6 +50,8 @@ impl Worker {
         match message {
             SharedMessage::Attach { track } => self.attach(now, from, track),
             SharedMessage::Detach { track } => {
+                self.early_readers
+                    .retain(|(early, reader, _)| (*early, *reader) != (track, from));
                 if let Some(source) = self
                     .sources
                     .slot(track)
@@ -121,7 +128,7 @@ impl Worker {
             let description = source.description.clone()?;
             matches!(source.origin, Origin::Local { .. }).then_some((source, description))
         }) else {
-            self.post(from, SharedMessage::Ended { track });
+            self.attach_early(now, from, track);
             return;
         };
         if source.readers.contains(&from) {
@@ -153,6 +160,34 @@ impl Worker {
                     },
                 ));
             }
+        }
+    }
+
+    /// The command that adds the track may still be on its way: the reader's message took another queue.
+    fn attach_early(&mut self, now: Now, from: WorkerId, track: TrackId) {
+        if self.early_readers.len() >= MAX_EARLY_READERS {
+            self.post(from, SharedMessage::Ended { track });
+            return;
+        }
+        self.early_readers.push((track, from, now));
+        self.timers.once(now + EARLY, TimerOwner::EarlyReader(track));
+    }
+
+    /// A track is there now: who attached early reads it.
+    pub(super) fn attach_early_readers(&mut self, now: Now, track: TrackId) {
+        while let Some(at) = self.early_readers.iter().position(|(early, ..)| *early == track) {
+            let (_, from, _) = self.early_readers.swap_remove(at);
+            self.attach(now, from, track);
+        }
+    }
+
+    /// Readers that waited long enough for a track learn that there is none.
+    pub(super) fn give_up_early_readers(&mut self, now: Now, track: TrackId) {
+        let waited =
+            |(early, _, since): &(TrackId, WorkerId, Now)| *early == track && now.since(*since) >= EARLY;
+        while let Some(at) = self.early_readers.iter().position(waited) {
+            let (_, from, _) = self.early_readers.swap_remove(at);
+            self.post(from, SharedMessage::Ended { track });
         }
     }
 

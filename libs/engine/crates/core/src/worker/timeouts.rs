@@ -17,6 +17,7 @@ impl Worker {
             match owner {
                 TimerOwner::Transport(id) => self.transport_timer(now, at, id),
                 TimerOwner::Source(id) => self.source_timer(now, at, id),
+                TimerOwner::EarlyReader(track) => self.give_up_early_readers(now, track),
             }
         }
     }

@@ -114,10 +114,29 @@ fn the_last_forward_detaches() {
 }
 
 #[test]
-fn an_unknown_track_ends_at_once() {
+fn a_reader_may_come_before_its_track() {
+    let (mut a, mut b) = (Net::numbered(0), Net::numbered(1));
+    a.peer(1);
+    b.peer(2);
+    b.add_forward(0, 20, 10, forward(500, 96));
+    exchange(&mut a, &mut b);
+    a.pass_millis(500);
+    a.add_track(0, 10, vp8(1));
+    exchange(&mut a, &mut b);
+    frame(&mut a, &mut b, 0, true);
+    a.pass_millis(2000);
+    exchange(&mut a, &mut b);
+    assert_eq!(b.peers[0].media.len(), 4);
+}
+
+#[test]
+fn an_unknown_track_ends_after_a_second() {
     let (mut a, mut b) = (Net::numbered(0), Net::numbered(1));
     b.peer(2);
     b.add_forward(0, 20, 99, forward(500, 96));
+    exchange(&mut a, &mut b);
+    assert_eq!(b.worker.stats(b.now).tables.forwards, 1);
+    a.pass_millis(1000);
     exchange(&mut a, &mut b);
     assert_eq!(b.worker.stats(b.now).tables.forwards, 0);
 }
