@@ -14,7 +14,6 @@ from rheon_engine.engine import Engine
 from rheon_engine.types import DtlsReceived, EventsLost
 from tests.support.engine_peer import Peer, close_peers, eventually
 
-
 DTLS = bytes([22, 254, 253]) + bytes(10)
 """Header of a handshake record (RFC 6347 §4.1)."""
 
