@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rheon_engine_wire::vp8::Descriptor;
+
 use crate::truth::Tag;
 
 /// A published frame.
@@ -70,6 +72,17 @@ impl Log {
         self.arrivals
             .entry((stream, sequence))
             .or_insert(Arrival { at, late });
+    }
+
+    /// A packet with this payload was dropped inside the engine: as good as never arrived.
+    pub fn lost(&mut self, payload: &[u8]) {
+        let video = Descriptor::parse(payload)
+            .ok()
+            .and_then(|read| payload.get(read.len..));
+        let tag = Tag::read(payload).or_else(|| Tag::read(video?));
+        if let Some(tag) = tag {
+            self.arrivals.remove(&(tag.stream, tag.sequence));
+        }
     }
 
     /// A sender report of a stream reached the engine.

@@ -67,7 +67,7 @@ impl OpusSource {
                 self.left = self.rng.u32(Self::SPURT);
             }
             self.left -= 1;
-            if !self.talking && self.left % Self::COMFORT != 0 {
+            if !self.talking && !self.left.is_multiple_of(Self::COMFORT) {
                 return None;
             }
         }

@@ -72,6 +72,7 @@ pub struct Forward {
     rtx_next: Option<u64>,
     report: Option<(u64, u32, u32)>,
     opaque: HashSet<u64>,
+    continues: bool,
     faults: Vec<Fault>,
 }
 
@@ -106,6 +107,7 @@ impl Forward {
             rtx_next: None,
             report: None,
             opaque: HashSet::new(),
+            continues: false,
             faults: Vec::new(),
         }
     }
@@ -118,6 +120,11 @@ impl Forward {
             BoundaryKind::Temporal(_) => {}
         }
         self.boundaries.push(Boundary { at, kind });
+    }
+
+    /// Another forward used the SSRC before: numbers do not start in the lower half.
+    pub fn continues(&mut self) {
+        self.continues = true;
     }
 
     /// Packets sent on the main stream.
@@ -142,7 +149,7 @@ impl Forward {
         if self.paused {
             self.fault(Rule::PausedForward, &format!("{record:?}"));
         }
-        if self.records.is_empty() && record.sequence > 0x7FFF {
+        if !self.continues && self.records.is_empty() && record.sequence > 0x7FFF {
             self.fault(Rule::SequenceStart, &format!("{}", record.sequence));
         }
         let kept = Kept {

@@ -67,6 +67,8 @@ pub enum Rule {
     NackTooSoon,
     /// Transport-cc feedback speaks of packets that were sent.
     Feedback,
+    /// After its timers ran a worker has none that is due already: whoever drives it would spin.
+    IdleTimer,
     /// Packets go where the call's peers are.
     Destination,
 }

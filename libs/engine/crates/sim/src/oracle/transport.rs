@@ -37,6 +37,7 @@ pub struct TransportLedger {
     upstream: Upstream,
     forwards: HashMap<u32, Forward>,
     rtx: HashMap<u32, u32>,
+    former: Vec<Forward>,
     faults: Vec<Fault>,
 }
 
@@ -54,6 +55,7 @@ impl TransportLedger {
             upstream: Upstream::new(nack_spacing),
             forwards: HashMap::new(),
             rtx: HashMap::new(),
+            former: Vec::new(),
             faults: Vec::new(),
         }
     }
@@ -67,6 +69,16 @@ impl TransportLedger {
             .insert(expected.ssrc, Forward::new(expected, active));
     }
 
+    /// A removed forward was made again under the same SSRC: its timeline is new, its numbers go on.
+    pub fn renew_forward(&mut self, expected: Expected, active: bool) {
+        let ssrc = expected.ssrc;
+        self.former.extend(self.forwards.remove(&ssrc));
+        self.add_forward(expected, active);
+        if let Some(forward) = self.forwards.get_mut(&ssrc) {
+            forward.continues();
+        }
+    }
+
     /// The ledger of the forward sent under an SSRC.
     pub fn forward(&mut self, ssrc: u32) -> Option<&mut Forward> {
         self.forwards.get_mut(&ssrc)
@@ -74,7 +86,11 @@ impl TransportLedger {
 
     /// Every broken rule of this transport.
     pub fn judge(&self, log: &Log) -> Vec<Fault> {
-        let forwards = self.forwards.values().flat_map(|forward| forward.judge(log));
+        let forwards = self
+            .forwards
+            .values()
+            .chain(&self.former)
+            .flat_map(|forward| forward.judge(log));
         self.faults.iter().cloned().chain(forwards).collect()
     }
 
@@ -272,7 +288,7 @@ impl TransportLedger {
                     break;
                 }
             }
-        } else if windows.taken % 32 == 0 {
+        } else if windows.taken.is_multiple_of(32) {
             windows.older.push(windows.newest);
             if windows.older.len() > 32 {
                 windows.older.remove(0);

@@ -193,7 +193,7 @@ mod tests {
         let frame = (sequence / 3) as u32;
         let tag = Tag {
             frame,
-            key: frame % 10 == 0,
+            key: frame.is_multiple_of(10),
             reference: frame.saturating_sub(1),
             ..Tag::default()
         };
@@ -201,7 +201,7 @@ mod tests {
             sequence,
             timestamp: frame * 3_000,
             marker: sequence % 3 == 2,
-            start: sequence % 3 == 0,
+            start: sequence.is_multiple_of(3),
             tag,
             ..Received::default()
         }

@@ -261,10 +261,10 @@ impl Subscriber {
 
     fn rtp(&mut self, now: u64, header: &RtpHeader, packet: &[u8], index: u64) {
         for (id, value) in header.extensions(packet) {
-            if id == extension::TRANSPORT_CC {
-                if let Some(number) = parse_transport_sequence(value) {
-                    self.arrivals.entry(self.wide.unwrap(number)).or_insert(now);
-                }
+            if id == extension::TRANSPORT_CC
+                && let Some(number) = parse_transport_sequence(value)
+            {
+                self.arrivals.entry(self.wide.unwrap(number)).or_insert(now);
             }
         }
         let Ok(range) = header.payload(packet) else { return };

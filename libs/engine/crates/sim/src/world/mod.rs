@@ -9,7 +9,9 @@ use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 
 use fastrand::Rng;
-use rheon_engine_core::{Command, Event, ForwardId, Now, TableSizes, TrackId};
+use rheon_engine_core::{
+    Command, Event, ForwardId, ForwardParameters, Now, SharedMessage, TableSizes, TrackId,
+};
 
 pub use host::WorkerHost;
 pub use progress::Progress;
@@ -17,7 +19,7 @@ pub use setup::{Path, SubscriptionSettings, WorldSettings};
 
 use crate::link::Link;
 use crate::log::Log;
-use crate::oracle::{BoundaryKind, Fault, Oracle, Rule};
+use crate::oracle::{BoundaryKind, Expected, Fault, Oracle, Rule};
 use crate::peer::{Meaning, Outgoing, Publisher, Subscriber, Transport};
 
 /// A second of virtual time.
@@ -129,6 +131,7 @@ pub struct World {
     rng: Rng,
     settings: WorldSettings,
     faults: Vec<Fault>,
+    terms: Vec<(ForwardParameters, Expected)>,
     overheard: Option<usize>,
     copies: Vec<Vec<u8>>,
 }
@@ -289,6 +292,10 @@ impl World {
         self.workers[worker].batch_end(now);
         self.collect(worker);
         if let Some(due) = self.workers[worker].worker.next_timeout() {
+            if due <= now {
+                let detail = format!("worker {worker} at {}: due {}", self.now, due.as_micros());
+                self.faults.push(Fault::new(Rule::IdleTimer, detail));
+            }
             let late = self.rng.u64(0..=self.settings.timer_delay);
             self.wake_at(worker, due.as_micros().max(self.now) + 1 + late);
         }
@@ -318,6 +325,12 @@ impl World {
         }
         let from = host.id;
         for (to, message) in messages {
+            if let SharedMessage::Packet { packet, .. } = &message
+                && self.rng.f64() < self.settings.shared_loss
+            {
+                self.log.lost(packet.payload());
+                continue;
+            }
             let to = usize::from(to.0);
             match self.workers.get_mut(to) {
                 Some(other) => {

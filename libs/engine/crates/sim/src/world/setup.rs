@@ -20,7 +20,7 @@ use crate::peer::{
 };
 
 /// A call's frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WorldSettings {
     /// Workers of the engine.
     pub workers: u8,
@@ -32,6 +32,9 @@ pub struct WorldSettings {
     pub batch: usize,
     /// No packet may be asked for twice within this time.
     pub nack_spacing: u64,
+    /// Probability that the queue between two workers is full and drops a packet. Only for calls all of whose subscribers
+    /// are on another worker than the publisher: what is dropped counts as never arrived.
+    pub shared_loss: f64,
 }
 
 impl Default for WorldSettings {
@@ -42,6 +45,7 @@ impl Default for WorldSettings {
             timer_delay: 1_500,
             batch: 16,
             nack_spacing: 20_000,
+            shared_loss: 0.0,
         }
     }
 }
@@ -110,6 +114,7 @@ impl World {
             rng,
             settings,
             faults: Vec::new(),
+            terms: Vec::new(),
             overheard: None,
             copies: Vec::new(),
         }
@@ -316,6 +321,39 @@ impl World {
         (peer, track)
     }
 
+    /// A removed forward is made again under the same SSRC and keys, as when a subscriber takes a track again.
+    pub fn renew_forward(&mut self, forward: usize) {
+        let ForwardHost {
+            subscriber, track, ..
+        } = self.forwards[forward];
+        let super::PeerHost {
+            address,
+            worker,
+            transport,
+            ..
+        } = self.peers[subscriber];
+        let (parameters, expected) = self.terms[forward].clone();
+        let Track {
+            id: track,
+            worker: track_worker,
+            ..
+        } = self.tracks[track];
+        let id = ForwardId(10_000 + self.entries as u32);
+        self.forwards[forward].id = id;
+        if let Some(ledger) = self.oracle.transport(address) {
+            ledger.renew_forward(expected, parameters.active);
+        }
+        let track_worker = WorkerId(track_worker as u8);
+        let command = Command::AddForward {
+            transport,
+            forward: id,
+            track,
+            track_worker,
+            parameters,
+        };
+        self.command(worker, command);
+    }
+
     /// A track ends.
     pub fn remove_track(&mut self, track: usize) {
         let Track { id, worker, .. } = self.tracks[track];
@@ -386,9 +424,10 @@ impl World {
                     forward,
                     track,
                     track_worker,
-                    parameters,
+                    parameters: parameters.clone(),
                 },
             );
+            self.terms.push((parameters, expected));
             self.forwards.push(ForwardHost {
                 id: forward,
                 subscriber: peer,

@@ -1,6 +1,7 @@
 //! Joining and leaving.
 
 use rheon_engine_core::TableSizes;
+use rheon_engine_sim::world::ForwardHost;
 
 use crate::support::{Call, clean_path, require, seeds, unchanged};
 
@@ -94,6 +95,43 @@ fn publishers_leave() {
             left.iter().all(|tables| *tables == TableSizes::default()),
             "{left:?}"
         );
+        Ok(())
+    });
+}
+
+#[test]
+fn a_forward_is_removed_and_made_again() {
+    seeds("a_forward_is_removed_and_made_again", 150, |seed| {
+        let mut call = Call::new(seed, |rng, shape| {
+            shape.settings.workers = rng.u8(1..=2);
+            shape.subscribers[0].0 = usize::from(shape.settings.workers) - 1;
+            shape.subscribers[0].1.down.loss = 0.05;
+        });
+        call.run(1.5);
+        let before = call.world.tables();
+        let (video, audio) = call.forwards[0];
+        for _ in 0..3 {
+            call.world.remove_forward(video);
+            call.world.remove_forward(audio);
+            let gone = call.world.rng().f64() * 0.3;
+            call.run(gone);
+            call.world.renew_forward(video);
+            call.world.renew_forward(audio);
+            call.run(1.0);
+        }
+        call.faultless()?;
+        unchanged(&before, &call.world.tables())?;
+        for forward in [video, audio] {
+            let ForwardHost { subscriber, ssrc, .. } = call.world.forwards[forward];
+            let address = call.world.peers[subscriber].address;
+            let sent = call
+                .world
+                .oracle
+                .transport(address)
+                .and_then(|t| t.forward(ssrc))
+                .map_or(0, |f| f.sent());
+            require!(sent > 0, "nothing sent after forward {forward} was made again");
+        }
         Ok(())
     });
 }

@@ -44,6 +44,27 @@ fn clean() {
 }
 
 #[test]
+fn frames_leave_in_runs() {
+    seeds("frames_leave_in_runs", 30, |seed| {
+        let mut call = Call::new(seed, |_, shape| {
+            shape.video.packets = 6..=6;
+            shape.video.padding_only = 0.0;
+        });
+        call.run(1.0);
+        let (datagrams, runs) = (call.world.oracle.datagrams, call.world.oracle.runs);
+        call.run(2.0);
+        call.faultless()?;
+        let (datagrams, runs) = (
+            call.world.oracle.datagrams - datagrams,
+            call.world.oracle.runs - runs,
+        );
+        // Audio, feedback and answers to checks are single; the six packets of a frame are one or two runs.
+        require!(datagrams * 10 > runs * 13, "{datagrams} datagrams in {runs} runs");
+        Ok(())
+    });
+}
+
+#[test]
 fn loss() {
     let (runs, poor) = (Cell::new(0), Cell::new(0));
     seeds("loss", 300, |seed| {

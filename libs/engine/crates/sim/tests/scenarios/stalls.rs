@@ -59,3 +59,16 @@ fn egress_goes_dark() {
         Ok(())
     });
 }
+
+#[test]
+fn the_queue_between_workers_overflows() {
+    seeds("the_queue_between_workers_overflows", 100, |seed| {
+        let mut call = Call::new(seed, |rng, shape| {
+            shape.settings.workers = 2;
+            shape.settings.shared_loss = 0.01 + rng.f64() * 0.05;
+            shape.subscribers.iter_mut().for_each(|(worker, _)| *worker = 1);
+        });
+        call.run(4.0);
+        call.faultless()
+    });
+}
