@@ -199,7 +199,7 @@ async def test_chromium_subscribes_and_follows_every_change(page: Page) -> None:
     assert all(accepted.forward.padding for accepted in first.accepted)
     assert first.accepted[1].forward.rtx_payload_type == 97
     assert first.accepted[1].forward.nack
-    assert first.accepted[1].forward.extensions == first.negotiation.slots[1].extensions
+    assert first.accepted[1].forward.extensions == first.negotiation.media_slots[1].extensions
     assert first.remote is not None
     assert first.remote.setup is Setup.ACTIVE
     assert await page.evaluate("() => tracks") == [

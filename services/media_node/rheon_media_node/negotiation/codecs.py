@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rheon_engine.types import Codec, Kind
+from rheon_media_node.negotiation import configurations
+from rheon_media_node.negotiation.capabilities import Capabilities
+from rheon_media_node.negotiation.configurations import Configuration
 from rheon_media_node.sdp import MediaSection, PayloadFormat, RtcpFeedback
 
 NACK = RtcpFeedback("nack")
@@ -13,6 +17,7 @@ FIR = RtcpFeedback("ccm", "fir")
 TRANSPORT_CC_FEEDBACK = RtcpFeedback("transport-cc")
 
 RTX_NAME = "rtx"
+RED_NAME = "red"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,66 +28,53 @@ class CodecRow:
     kind: Kind
     clock_rate: int
     channels: int | None
+    read: Callable[[PayloadFormat], Configuration | None]
+    """What a format's parameters make of the codec; None: a variant the node does not forward."""
     payload_type: int
-    """In our own offers; one number per codec, so that bundled sections never disagree."""
+    """In our own offers, for the first variant of the codec on a connection."""
     rtx_payload_type: int | None
-    """Of its retransmission format in our own offers (RFC 4588); None: the codec is not retransmitted."""
+    """Likewise of its retransmission format (RFC 4588); None: the codec is not retransmitted."""
     feedback: tuple[RtcpFeedback, ...]
-    parameters: tuple[tuple[str, str], ...] = ()
-    """Format parameters of every description of ours."""
-    echoed_parameters: tuple[str, ...] = ()
-    """Format parameters taken over from the publisher's offer when they are there."""
+    red_payload_type: int | None = None
+    """Likewise of its redundancy format (RFC 2198); None: it has none."""
 
     def matches(self, payload: PayloadFormat) -> bool:
+        """Whether the format is this codec, in whatever variant."""
         return (
             payload.is_named(self.name)
             and payload.clock_rate == self.clock_rate
             and (payload.channels or 1) == (self.channels or 1)
         )
 
-    def answered_parameters(self, offered: PayloadFormat) -> str | None:
-        """The fmtp value that answers an offered format; also what subscribers are told about the stream."""
-        items = list(self.parameters)
-        for name in self.echoed_parameters:
-            value = offered.parameter(name)
-            if value is not None:
-                items.append((name, value))
-        return ";".join(f"{name}={value}" for name, value in items) or None
-
 
 # goog-remb is in no row: transport-wide feedback is the only bandwidth estimation spoken.
+_AUDIO_FEEDBACK = (TRANSPORT_CC_FEEDBACK,)
+_VIDEO_FEEDBACK = (NACK, PLI, FIR, TRANSPORT_CC_FEEDBACK)
+
 CODECS: tuple[CodecRow, ...] = (
-    CodecRow(
-        name="opus",
-        kind="audio",
-        clock_rate=48000,
-        channels=2,
-        payload_type=111,
-        rtx_payload_type=None,
-        feedback=(TRANSPORT_CC_FEEDBACK,),
-        # In-band FEC always (RFC 7587 §6.1); discontinuous transmission and stereo as the publisher wishes.
-        parameters=(("minptime", "10"), ("useinbandfec", "1")),
-        echoed_parameters=("usedtx", "stereo", "sprop-stereo"),
-    ),
-    CodecRow(
-        name="VP8",
-        kind="video",
-        clock_rate=90000,
-        channels=None,
-        payload_type=96,
-        rtx_payload_type=97,
-        feedback=(NACK, PLI, FIR, TRANSPORT_CC_FEEDBACK),
-    ),
+    CodecRow("opus", "audio", 48000, 2, configurations.opus, 111, None, _AUDIO_FEEDBACK, red_payload_type=63),
+    CodecRow("PCMU", "audio", 8000, None, configurations.plain, 0, None, _AUDIO_FEEDBACK),
+    CodecRow("PCMA", "audio", 8000, None, configurations.plain, 8, None, _AUDIO_FEEDBACK),
+    CodecRow("VP8", "video", 90000, None, configurations.plain, 96, 97, _VIDEO_FEEDBACK),
+    CodecRow("VP9", "video", 90000, None, configurations.vp9, 98, 99, _VIDEO_FEEDBACK),
+    CodecRow("H264", "video", 90000, None, configurations.h264, 102, 103, _VIDEO_FEEDBACK),
+    CodecRow("AV1", "video", 90000, None, configurations.av1, 45, 46, _VIDEO_FEEDBACK),
+    CodecRow("H265", "video", 90000, None, configurations.h265, 49, 50, _VIDEO_FEEDBACK),
 )
+
+_ROWS = {row.name: row for row in CODECS}
+_ROWS_BY_ENCODING = {row.name.lower(): row for row in CODECS}
 
 
 @dataclass(frozen=True, slots=True)
 class CodecChoice:
-    """A codec of a section together with its retransmission format."""
+    """A codec of a section together with its retransmission and redundancy formats."""
 
     row: CodecRow
+    configuration: Configuration
     payload: PayloadFormat
     rtx: PayloadFormat | None
+    red: PayloadFormat | None
 
     @property
     def feedback(self) -> tuple[RtcpFeedback, ...]:
@@ -91,26 +83,40 @@ class CodecChoice:
 
 
 def codec_row(name: Codec) -> CodecRow:
-    """The row of a codec the engine knows."""
-    return next(row for row in CODECS if row.name == name)
+    """The row of a codec."""
+    return _ROWS[name]
 
 
-def choose_codec(section: MediaSection) -> CodecChoice | None:
-    """The section's first format that is in the table: its writer's preference decides."""
+def choose_codec(section: MediaSection, capabilities: Capabilities) -> CodecChoice | None:
+    """The section's first format that is in the table and switched on: its writer's preference decides."""
     for payload in section.payloads:
-        for row in CODECS:
-            if row.kind == section.kind and row.matches(payload):
-                return CodecChoice(row, payload, _rtx_of(section, row, payload))
+        row = _ROWS_BY_ENCODING.get(payload.name.lower())
+        if row is None or row.kind != section.kind or row.name not in capabilities.codecs or not row.matches(payload):
+            continue
+        configuration = row.read(payload)
+        if configuration is not None:
+            red = _red_of(section, row, payload) if capabilities.red else None
+            return CodecChoice(row, configuration, payload, _rtx_of(section, row, payload), red)
     return None
 
 
-def find_codec(section: MediaSection, name: Codec) -> CodecChoice | None:
-    """The section's format of one particular codec."""
+def find_codec(section: MediaSection, name: Codec, parameters: str | None) -> CodecChoice | None:
+    """The section's format of one particular codec in the variant we offered with these format parameters."""
     row = codec_row(name)
     for payload in section.payloads:
-        if row.matches(payload):
-            return CodecChoice(row, payload, _rtx_of(section, row, payload))
+        if not row.matches(payload):
+            continue
+        offered = row.read(PayloadFormat(0, row.name, row.clock_rate, row.channels, parameters))
+        answered = row.read(configurations.completed(payload, parameters))
+        if offered is not None and answered is not None and answered.identity == offered.identity:
+            red = _red_of(section, row, payload)
+            return CodecChoice(row, answered, payload, _rtx_of(section, row, payload), red)
     return None
+
+
+def red_parameters(payload_type: int) -> str:
+    """The fmtp value of a redundancy format: one redundant block of the same codec (RFC 2198 §5)."""
+    return f"{payload_type}/{payload_type}"
 
 
 def _rtx_of(section: MediaSection, row: CodecRow, payload: PayloadFormat) -> PayloadFormat | None:
@@ -118,5 +124,19 @@ def _rtx_of(section: MediaSection, row: CodecRow, payload: PayloadFormat) -> Pay
         return None
     for other in section.payloads:
         if other.is_named(RTX_NAME) and other.associated_payload_type == payload.payload_type:
+            return other
+    return None
+
+
+def _red_of(section: MediaSection, row: CodecRow, payload: PayloadFormat) -> PayloadFormat | None:
+    """The redundancy format that holds nothing but this codec."""
+    if row.red_payload_type is None:
+        return None
+    for other in section.payloads:
+        if (
+            other.is_named(RED_NAME)
+            and (other.clock_rate, other.channels) == (row.clock_rate, row.channels)
+            and {block.strip() for block in (other.parameters or "").split("/")} == {str(payload.payload_type)}
+        ):
             return other
     return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from rheon_engine.types import HeaderExtension, Kind
+from rheon_engine.types import Codec, HeaderExtension, Kind
+from rheon_media_node.negotiation.codecs import CodecRow
 from rheon_media_node.negotiation.errors import InvalidDescriptionError
 from rheon_media_node.sdp import Direction, ExtensionMap
 
@@ -27,11 +28,14 @@ class ExtensionRow:
     """Written by the engine itself, so offered whether or not the publisher sends it."""
     simulcast_only: bool = False
     """Belongs to simulcast: accepted only where the publisher offers that."""
+    codecs: frozenset[Codec] | None = None
+    """Only with these codecs; None: with any."""
 
 
 _BOTH: frozenset[Kind] = frozenset({"audio", "video"})
 _AUDIO: frozenset[Kind] = frozenset({"audio"})
 _VIDEO: frozenset[Kind] = frozenset({"video"})
+_SCALABLE: frozenset[Codec] = frozenset({"VP9", "AV1"})
 
 EXTENSIONS: tuple[ExtensionRow, ...] = (
     ExtensionRow(HeaderExtension.MID, _BOTH, offer_id=1, own=True),
@@ -42,6 +46,9 @@ EXTENSIONS: tuple[ExtensionRow, ...] = (
     ExtensionRow(HeaderExtension.PLAYOUT_DELAY, _VIDEO, offer_id=6),
     ExtensionRow(HeaderExtension.ABS_CAPTURE_TIME, _BOTH, offer_id=7),
     ExtensionRow(HeaderExtension.COLOR_SPACE, _VIDEO, offer_id=8),
+    ExtensionRow(HeaderExtension.DEPENDENCY_DESCRIPTOR, _VIDEO, offer_id=9, codecs=_SCALABLE),
+    # What a publisher says about all its layers is wrong for a subscriber, who gets one.
+    ExtensionRow(HeaderExtension.VIDEO_LAYERS_ALLOCATION, _VIDEO, offer_id=None),
     ExtensionRow(HeaderExtension.RID, _VIDEO, offer_id=None, simulcast_only=True),
     ExtensionRow(HeaderExtension.REPAIRED_RID, _VIDEO, offer_id=None, simulcast_only=True),
 )
@@ -50,16 +57,19 @@ _BY_URI = {row.extension.value: row for row in EXTENSIONS}
 
 
 def accepted_extensions(
-    kind: str, offered: Iterable[ExtensionMap], *, simulcast: bool = False
+    codec: CodecRow, offered: Iterable[ExtensionMap], supported: Collection[HeaderExtension], *, simulcast: bool
 ) -> dict[HeaderExtension, int]:
     """Extensions of a publisher's section the node accepts, under the offer's ids.
 
-    Left out: what the publisher would not send, ids the engine cannot read, and a URI's second id.
+    Left out: what is not switched on, what the publisher would not send, ids the engine cannot read, and a URI's
+    second id.
     """
     accepted: dict[HeaderExtension, int] = {}
     for extension in offered:
         row = _BY_URI.get(extension.uri)
-        if row is None or kind not in row.kinds or (row.simulcast_only and not simulcast):
+        if row is None or row.extension not in supported or codec.kind not in row.kinds:
+            continue
+        if (row.simulcast_only and not simulcast) or (row.codecs is not None and codec.name not in row.codecs):
             continue
         if not _usable_id(extension.id) or row.extension in accepted:
             continue

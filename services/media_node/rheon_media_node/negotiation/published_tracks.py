@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from rheon_engine.types import Encoding, HeaderExtension, TrackParameters
-from rheon_media_node.negotiation.codecs import NACK, PLI, TRANSPORT_CC_FEEDBACK, CodecChoice
+from rheon_media_node.negotiation.accepted_sections import AcceptedSection
+from rheon_media_node.negotiation.codecs import NACK, PLI, TRANSPORT_CC_FEEDBACK
 from rheon_media_node.negotiation.errors import InvalidDescriptionError, TooManySectionsError
-from rheon_media_node.negotiation.extensions import accepted_extensions
 from rheon_media_node.negotiation.tracks import PublishedTrack, PublisherIdentity
 from rheon_media_node.sdp import MediaSection, Msid, SessionDescription
 
@@ -29,69 +30,53 @@ class TrackChanges:
 
 
 def read_tracks(
-    offer: SessionDescription, choices: Mapping[str, CodecChoice], publisher: PublisherIdentity
+    offer: SessionDescription, sections: Iterable[AcceptedSection], publisher: PublisherIdentity
 ) -> tuple[PublishedTrack, ...]:
-    """Tracks of the sections the client sends in, not yet numbered."""
-    tracks = []
+    """Tracks of the sections the client sends in, in the offer's order, not yet numbered."""
+    by_mid: dict[str | None, AcceptedSection] = {accepted.mid: accepted for accepted in sections if accepted.sends}
+    sending = [by_mid[section.mid] for section in offer.media if section.mid in by_mid]
+    if len(sending) > MAX_TRACKS:
+        raise TooManySectionsError(f"offer has more than {MAX_TRACKS} tracks")
+    _check_sources(sending)
+    return tuple(_track(accepted, publisher) for accepted in sending)
+
+
+def _check_sources(sections: Iterable[AcceptedSection]) -> None:
+    """An SSRC belongs to one stream of one section."""
     taken: set[int] = set()
-    for section in offer.media:
-        choice = choices.get(section.mid) if section.mid is not None else None
-        if choice is None or section.mid is None or not offer.direction_of(section).sends:
-            continue
-        encoding = _encoding(section, choice)
+    for encoding in chain.from_iterable(accepted.layers.encodings for accepted in sections):
         for ssrc in (encoding.ssrc, encoding.rtx_ssrc):
             if ssrc is not None and ssrc in taken:
                 raise InvalidDescriptionError(f"SSRC {ssrc} is used twice")
             if ssrc is not None:
                 taken.add(ssrc)
-        extensions = accepted_extensions(section.kind, offer.extensions_of(section))
-        msid = _msid(section)
-        tracks.append(
-            PublishedTrack(
-                track_id="",
-                parameters=TrackParameters(
-                    kind=choice.row.kind,
-                    mid=section.mid,
-                    codec=choice.row.name,
-                    payload_type=choice.payload.payload_type,
-                    clock_rate=choice.row.clock_rate,
-                    encodings=(encoding,),
-                    cname=publisher.name,
-                    rtx_payload_type=choice.rtx.payload_type if choice.rtx else None,
-                    nack=NACK in choice.feedback,
-                    pli=PLI in choice.feedback,
-                    transport_cc=TRANSPORT_CC_FEEDBACK in choice.feedback
-                    and HeaderExtension.TRANSPORT_CC in extensions,
-                    extensions=extensions,
-                ),
-                stream_id="" if msid.stream_id == "-" else msid.stream_id,
-                label=msid.track_id or "",
-                subscriber_stream_id=publisher.stream_id,
-                format_parameters=choice.row.answered_parameters(choice.payload),
-            )
-        )
-    if len(tracks) > MAX_TRACKS:
-        raise TooManySectionsError(f"offer has more than {MAX_TRACKS} tracks")
-    return tuple(tracks)
 
 
-def _encoding(section: MediaSection, choice: CodecChoice) -> Encoding:
-    """The section's one stream.
-
-    Simulcast is not accepted, and a client whose simulcast was declined sends its first encoding (RFC 8829 §5.3.1),
-    whose source is declared first. Without a=ssrc lines the engine learns the source by mid.
-    """
-    repairs = {
-        group.ssrcs[0]: group.ssrcs[1]
-        for group in reversed(section.ssrc_groups)
-        if group.semantics == "FID" and len(group.ssrcs) == 2 and group.ssrcs[0] != group.ssrcs[1]
-    }
-    repairing = {ssrc for group in section.ssrc_groups if group.semantics != "SIM" for ssrc in group.ssrcs[1:]}
-    for source in section.ssrc_attributes:
-        if source.ssrc != 0 and source.ssrc not in repairing:
-            rtx = repairs.get(source.ssrc) if choice.rtx is not None else None
-            return Encoding(ssrc=source.ssrc, rtx_ssrc=rtx or None)
-    return Encoding()
+def _track(accepted: AcceptedSection, publisher: PublisherIdentity) -> PublishedTrack:
+    choice, extensions = accepted.choice, accepted.used_extensions
+    msid = _msid(accepted.section)
+    return PublishedTrack(
+        track_id="",
+        parameters=TrackParameters(
+            kind=choice.row.kind,
+            mid=accepted.mid,
+            codec=choice.row.name,
+            payload_type=choice.payload.payload_type,
+            clock_rate=choice.row.clock_rate,
+            encodings=accepted.layers.encodings,
+            cname=publisher.name,
+            rtx_payload_type=choice.rtx.payload_type if choice.rtx else None,
+            red_payload_type=choice.red.payload_type if choice.red else None,
+            nack=NACK in choice.feedback,
+            pli=PLI in choice.feedback,
+            transport_cc=TRANSPORT_CC_FEEDBACK in choice.feedback and HeaderExtension.TRANSPORT_CC in extensions,
+            extensions=extensions,
+        ),
+        stream_id="" if msid.stream_id == "-" else msid.stream_id,
+        label=msid.track_id or "",
+        subscriber_stream_id=publisher.stream_id,
+        format_parameters=choice.configuration.parameters,
+    )
 
 
 def _msid(section: MediaSection) -> Msid:
@@ -127,12 +112,11 @@ def compare_tracks(
 def _same(known: PublishedTrack, track: PublishedTrack) -> bool:
     """Whether the engine's track may stay.
 
-    Chromium declares the source of a declined simulcast section only from its second offer on, when the engine
-    has long learned it.
+    A source that was learnt by mid may be declared in a later offer, as Chromium does where simulcast was declined.
     """
     if known.label != track.label or known.format_parameters != track.format_parameters:
         return False
     encodings = known.parameters.encodings
-    if all(encoding == Encoding() for encoding in encodings):
+    if encodings == (Encoding(),) and len(track.parameters.encodings) == 1:
         encodings = track.parameters.encodings
     return replace(known.parameters, encodings=encodings) == track.parameters

@@ -1,30 +1,24 @@
-"""Offers to subscribers.
-
-The node offers, the client answers. A connection's media sections are *slots*: they keep their place and mid over
-renegotiations. A track that goes leaves an inactive slot; a later track of the same kind takes it over, but not in the
-offer that empties it: browsers announce a new track only to a section that was inactive in between.
-"""
+"""Offers to subscribers. The node offers, the client answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from rheon_engine.types import HeaderExtension, Kind
-from rheon_media_node.negotiation.codecs import RTX_NAME, codec_row
-from rheon_media_node.negotiation.errors import NothingToOfferError, TooManySectionsError
-from rheon_media_node.negotiation.extensions import offered_extensions
+from rheon_media_node.negotiation.codecs import RED_NAME, RTX_NAME, codec_row, red_parameters
+from rheon_media_node.negotiation.data_channels import offered_data_section
+from rheon_media_node.negotiation.errors import NothingToOfferError
+from rheon_media_node.negotiation.slots import DataSlot, Slot, SlotTable
 from rheon_media_node.negotiation.tracks import PublishedTrack
 from rheon_media_node.negotiation.transport import (
     LocalTransport,
     RemoteTransport,
-    default_destination,
-    our_candidates,
+    on_our_transport,
     our_origin,
     our_session_attributes,
+    refused_section,
 )
 from rheon_media_node.sdp import (
-    MAX_SECTIONS,
     Direction,
     ExtensionMap,
     Group,
@@ -39,32 +33,6 @@ from rheon_media_node.sdp import (
 )
 
 _PROTOCOL = "UDP/TLS/RTP/SAVPF"
-_SSRC_ATTEMPTS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One media section of a subscribe connection."""
-
-    mid: str
-    kind: Kind
-    format_of: PublishedTrack
-    """The track in the slot, or the last one that was: its codec keeps describing an inactive section."""
-    ssrc: int
-    rtx_ssrc: int | None
-    occupied: bool = True
-    """False: the track is gone, the section inactive, and a later track may have the slot."""
-    refused: bool = False
-    """The subscriber rejected the section (port 0): it stays rejected until a new track takes its place."""
-
-    @property
-    def track(self) -> PublishedTrack | None:
-        """The track offered in this section."""
-        return self.format_of if self.occupied else None
-
-    @property
-    def extensions(self) -> dict[HeaderExtension, int]:
-        return offered_extensions(self.kind, self.format_of.parameters.extensions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +41,8 @@ class SubscriptionNegotiation:
 
     offer: SessionDescription
     offer_text: str
-    slots: tuple[Slot, ...]
+    slots: tuple[Slot | DataSlot, ...]
+    """Its media sections."""
     version: int
     """The offer's o= version: grows by one with each offer of the connection."""
     next_mid: int
@@ -82,11 +51,31 @@ class SubscriptionNegotiation:
     remote: RemoteTransport | None = None
     """What the last answer said; None before the first."""
     refused_track_ids: frozenset[str] = field(default_factory=frozenset)
-    """Tracks the subscriber refused: not offered again on this connection."""
+    """Tracks the subscriber refused: not offered again on this connection while they live."""
+    data_refused: bool = False
+    """The subscriber refused data channels: not offered again on this connection."""
+    left_out: tuple[PublishedTrack, ...] = ()
+    """Wanted tracks for which the connection has no sections or payload types left; a fresh one would have."""
+
+    @property
+    def media_slots(self) -> tuple[Slot, ...]:
+        """The sections for tracks."""
+        return tuple(slot for slot in self.slots if isinstance(slot, Slot))
+
+    @property
+    def tracks_by_mid(self) -> dict[str, PublishedTrack]:
+        """What each section offers; a track knows its publisher."""
+        return {slot.mid: slot.track for slot in self.media_slots if slot.track is not None and not slot.refused}
 
     @property
     def tracks(self) -> tuple[PublishedTrack, ...]:
-        return tuple(slot.track for slot in self.slots if slot.track is not None and not slot.refused)
+        """The tracks offered, in the order of their sections."""
+        return tuple(self.tracks_by_mid.values())
+
+    @property
+    def offers_data(self) -> bool:
+        """Whether data channels are offered."""
+        return any(isinstance(slot, DataSlot) and not slot.refused for slot in self.slots)
 
 
 def offer_subscription(
@@ -94,17 +83,24 @@ def offer_subscription(
     local: LocalTransport,
     allocate_ssrc: Callable[[], int],
     previous: SubscriptionNegotiation | None = None,
+    *,
+    data: bool = False,
 ) -> SubscriptionNegotiation:
-    """Offer these tracks, all that the subscriber is to have from now on.
+    """Offer these tracks, of one publisher or several: all that the subscriber is to have from now on.
 
     `allocate_ssrc` gives random 32-bit numbers; zero and what the connection already uses are drawn again. `previous`
     is the latest negotiation of the same connection: that of its `SubscriptionAnswer` once there was an answer. For an
-    ICE restart call with new credentials in `local` (and the same `session_id`). Raises NothingToOfferError for a first
-    offer without tracks, TooManySectionsError when the tracks need more than 64 sections.
+    ICE restart call with new credentials in `local` (and the same `session_id`). With `data` data channels are offered
+    as well; once offered they stay. Tracks that find no place are `left_out`. Raises NothingToOfferError for a first
+    offer of nothing.
     """
-    if previous is None and not tracks:
+    if previous is None and not tracks and not data:
         raise NothingToOfferError("publisher has no tracks")
-    slots, next_mid = _place(tracks, previous, allocate_ssrc)
+    refused = previous.refused_track_ids.intersection(track.track_id for track in tracks) if previous else frozenset()
+    data_refused = previous is not None and previous.data_refused
+    table = SlotTable(list(previous.slots) if previous else [], previous.next_mid if previous else 0, allocate_ssrc)
+    left_out = table.place([track for track in tracks if track.track_id not in refused], data=data and not data_refused)
+    slots = tuple(table.slots)
     version = previous.version + 1 if previous else 1
     offer = _describe(slots, local, version)
     return SubscriptionNegotiation(
@@ -112,11 +108,13 @@ def offer_subscription(
         offer_text=write_session_description(offer),
         slots=slots,
         version=version,
-        next_mid=next_mid,
+        next_mid=table.next_mid,
         ice_restart=previous is not None
         and (previous.ice_restart or _ufrag(previous.offer) not in (None, local.ice.ufrag)),
         remote=previous.remote if previous else None,
-        refused_track_ids=previous.refused_track_ids if previous else frozenset(),
+        refused_track_ids=refused,
+        data_refused=data_refused,
+        left_out=left_out,
     )
 
 
@@ -124,53 +122,7 @@ def _ufrag(offer: SessionDescription) -> str | None:
     return next((section.ice_ufrag for section in offer.media if section.ice_ufrag is not None), None)
 
 
-def _place(
-    tracks: Sequence[PublishedTrack], previous: SubscriptionNegotiation | None, allocate_ssrc: Callable[[], int]
-) -> tuple[tuple[Slot, ...], int]:
-    slots = list(previous.slots) if previous else []
-    next_mid = previous.next_mid if previous else 0
-    refused = previous.refused_track_ids if previous else frozenset()
-    wanted = {track.track_id: track for track in tracks if track.track_id not in refused}
-    free = [index for index, slot in enumerate(slots) if not slot.occupied]
-    for index, slot in enumerate(slots):
-        if not slot.occupied:
-            continue
-        if slot.format_of.track_id in wanted:
-            del wanted[slot.format_of.track_id]
-        else:
-            slots[index] = replace(slot, occupied=False)
-    used = {ssrc for slot in slots for ssrc in (slot.ssrc, slot.rtx_ssrc) if ssrc is not None}
-    for track in wanted.values():
-        place = next((index for index in free if slots[index].refused or slots[index].kind == track.kind), None)
-        if place is None or slots[place].refused:
-            # A rejected section is taken over under a new mid, by whatever kind (RFC 8829 §5.2.2).
-            mid = str(next_mid)
-            next_mid += 1
-        else:
-            mid = slots[place].mid
-        rtx = codec_row(track.parameters.codec).rtx_payload_type is not None
-        ssrc = _fresh_ssrc(used, allocate_ssrc)
-        slot = Slot(mid, track.kind, track, ssrc, _fresh_ssrc(used, allocate_ssrc) if rtx else None)
-        if place is not None:
-            slots[place] = slot
-            free.remove(place)
-        elif len(slots) < MAX_SECTIONS:
-            slots.append(slot)
-        else:
-            raise TooManySectionsError(f"connection has used its {MAX_SECTIONS} sections")
-    return tuple(slots), next_mid
-
-
-def _fresh_ssrc(used: set[int], allocate_ssrc: Callable[[], int]) -> int:
-    for _ in range(_SSRC_ATTEMPTS):
-        ssrc = allocate_ssrc() & 0xFFFF_FFFF
-        if ssrc != 0 and ssrc not in used:
-            used.add(ssrc)
-            return ssrc
-    raise RuntimeError("allocate_ssrc keeps returning numbers in use")
-
-
-def _describe(slots: Sequence[Slot], local: LocalTransport, version: int) -> SessionDescription:
+def _describe(slots: Sequence[Slot | DataSlot], local: LocalTransport, version: int) -> SessionDescription:
     mids = tuple(slot.mid for slot in slots if not slot.refused)
     return SessionDescription(
         origin=our_origin(local, version),
@@ -179,69 +131,54 @@ def _describe(slots: Sequence[Slot], local: LocalTransport, version: int) -> Ses
         extmap_allow_mixed=True,
         attributes=our_session_attributes(),
         media=tuple(
-            _refused_section(slot) if slot.refused else _section(slot, local, tagged=slot.mid == mids[0])
+            refused_section(_section(slot))
+            if slot.refused
+            else on_our_transport(_section(slot), local, Setup.ACTPASS, tagged=slot.mid == mids[0])
             for slot in slots
         ),
     )
 
 
-def _section(slot: Slot, local: LocalTransport, *, tagged: bool) -> MediaSection:
+def _section(slot: Slot | DataSlot) -> MediaSection:
+    """The section without its transport."""
+    if isinstance(slot, DataSlot):
+        return offered_data_section(slot.mid)
     track = slot.format_of
-    port, connection = default_destination(local)
     payloads = _payloads(slot)
+    sources = tuple(ssrc for ssrc in (slot.ssrc, slot.rtx_ssrc) if ssrc is not None) if slot.occupied else ()
     return MediaSection(
         kind=slot.kind,
-        port=port,
+        port=0,
         protocol=_PROTOCOL,
         formats=tuple(str(payload.payload_type) for payload in payloads),
-        connection=connection,
         mid=slot.mid,
         direction=Direction.SENDONLY if slot.occupied else Direction.INACTIVE,
         payloads=payloads,
         extensions=tuple(ExtensionMap(number, extension.value) for extension, number in slot.extensions.items()),
         msids=(Msid(track.subscriber_stream_id, track.track_id),) if slot.occupied else (),
-        ssrc_groups=(
-            (SsrcGroup("FID", (slot.ssrc, slot.rtx_ssrc)),) if slot.occupied and slot.rtx_ssrc is not None else ()
-        ),
-        ssrc_attributes=tuple(
-            SsrcAttribute(ssrc, "cname", track.parameters.cname)
-            for ssrc in (slot.ssrc, slot.rtx_ssrc)
-            if slot.occupied and ssrc is not None
-        ),
-        ice_ufrag=local.ice.ufrag,
-        ice_pwd=local.ice.pwd,
-        fingerprints=(local.fingerprint,),
-        setup=Setup.ACTPASS,
-        candidates=our_candidates(local) if tagged else (),
-        end_of_candidates=tagged,
+        ssrc_groups=(SsrcGroup("FID", sources),) if len(sources) > 1 else (),
+        ssrc_attributes=tuple(SsrcAttribute(ssrc, "cname", track.parameters.cname) for ssrc in sources),
         rtcp_mux=True,
         rtcp_rsize=True,
     )
 
 
-def _refused_section(slot: Slot) -> MediaSection:
-    return MediaSection(
-        kind=slot.kind,
-        port=0,
-        protocol=_PROTOCOL,
-        formats=tuple(str(payload.payload_type) for payload in _payloads(slot)),
-        connection="IN IP4 0.0.0.0",
-        mid=slot.mid,
-        direction=Direction.INACTIVE,
-    )
-
-
 def _payloads(slot: Slot) -> tuple[PayloadFormat, ...]:
+    """The one codec its publisher sends, in its variant, with what belongs to it."""
     row = codec_row(slot.format_of.parameters.codec)
-    payload = PayloadFormat(
-        payload_type=row.payload_type,
-        name=row.name,
-        clock_rate=row.clock_rate,
-        channels=row.channels,
-        parameters=slot.format_of.format_parameters,
-        feedback=row.feedback,
-    )
-    if row.rtx_payload_type is None:
-        return (payload,)
-    rtx = PayloadFormat(row.rtx_payload_type, RTX_NAME, row.clock_rate, parameters=f"apt={row.payload_type}")
-    return (payload, rtx)
+    types = slot.payload_types
+    payloads = [
+        PayloadFormat(
+            payload_type=types.primary,
+            name=row.name,
+            clock_rate=row.clock_rate,
+            channels=row.channels,
+            parameters=slot.format_of.format_parameters,
+            feedback=row.feedback,
+        )
+    ]
+    if types.rtx is not None:
+        payloads.append(PayloadFormat(types.rtx, RTX_NAME, row.clock_rate, parameters=f"apt={types.primary}"))
+    if types.red is not None and slot.format_of.parameters.red_payload_type is not None:
+        payloads.append(PayloadFormat(types.red, RED_NAME, row.clock_rate, row.channels, red_parameters(types.primary)))
+    return tuple(payloads)

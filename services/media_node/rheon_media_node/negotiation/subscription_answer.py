@@ -8,10 +8,12 @@ from enum import StrEnum
 
 from rheon_engine.types import ForwardParameters
 from rheon_media_node.negotiation.codecs import NACK, find_codec
+from rheon_media_node.negotiation.data_channels import DataChannels, read_data_channels
 from rheon_media_node.negotiation.errors import InvalidDescriptionError, StaleDescriptionError
 from rheon_media_node.negotiation.extensions import kept_extensions
 from rheon_media_node.negotiation.peers import accepts_padding
-from rheon_media_node.negotiation.subscribe import Slot, SubscriptionNegotiation
+from rheon_media_node.negotiation.slots import DataSlot, Slot
+from rheon_media_node.negotiation.subscribe import SubscriptionNegotiation
 from rheon_media_node.negotiation.tracks import PublishedTrack
 from rheon_media_node.negotiation.transport import (
     RemoteTransport,
@@ -32,6 +34,16 @@ class Refusal(StrEnum):
     """The section stands, but without the codec the publisher sends."""
     INACTIVE = "inactive"
     """The subscriber does not want to receive now; a further offer may change its mind."""
+    NO_ROOM = "no-room"
+    """The track was not offered: the connection has used up its sections or payload types."""
+
+
+_WORDS = {
+    Refusal.REJECTED: "the subscriber rejected the section",
+    Refusal.NO_CODEC: "the subscriber does not take the codec",
+    Refusal.INACTIVE: "the subscriber does not want to receive it now",
+    Refusal.NO_ROOM: "the connection has no room for it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,13 @@ class RefusedTrack:
     track: PublishedTrack
     reason: Refusal
 
+    @property
+    def explanation(self) -> str:
+        """For people: the track, its codec, and why."""
+        parameters = self.track.format_parameters
+        codec = self.track.parameters.codec + ("" if parameters is None else f" ({parameters})")
+        return f"track {self.track.track_id}, {self.track.kind} in {codec}: {_WORDS[self.reason]}"
+
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionAnswer:
@@ -56,6 +75,8 @@ class SubscriptionAnswer:
     """None when every section is rejected: there is nothing to connect."""
     accepted: tuple[AcceptedTrack, ...]
     refused: tuple[RefusedTrack, ...]
+    data: DataChannels | None
+    """Data channels, if they were offered and agreed to."""
 
 
 def read_subscription_answer(negotiation: SubscriptionNegotiation, answer_text: str) -> SubscriptionAnswer:
@@ -71,10 +92,18 @@ def read_subscription_answer(negotiation: SubscriptionNegotiation, answer_text: 
     remote = _remote(negotiation, answer, live) if live else None
     padding = accepts_padding(answer)
     accepted: list[AcceptedTrack] = []
-    refused: list[RefusedTrack] = []
+    refused = [RefusedTrack(track, Refusal.NO_ROOM) for track in negotiation.left_out]
     slots = list(negotiation.slots)
+    data: DataChannels | None = None
+    data_refused = negotiation.data_refused
     for index, (slot, section) in enumerate(zip(negotiation.slots, sections, strict=True)):
         rejected = not any(section is other for other in live)
+        if isinstance(slot, DataSlot):
+            data = None if rejected or slot.refused else read_data_channels(section)
+            if data is None:
+                slots[index] = replace(slot, refused=True)
+                data_refused = True
+            continue
         if rejected and not slot.refused:
             slots[index] = replace(slot, occupied=False, refused=True)
         if slot.track is None or slot.refused:
@@ -84,7 +113,7 @@ def read_subscription_answer(negotiation: SubscriptionNegotiation, answer_text: 
             refused.append(RefusedTrack(slot.track, outcome))
         else:
             accepted.append(AcceptedTrack(slot.track, outcome))
-    lasting = {item.track.track_id for item in refused if item.reason is not Refusal.INACTIVE}
+    lasting = {item.track.track_id for item in refused if item.reason in (Refusal.REJECTED, Refusal.NO_CODEC)}
     return SubscriptionAnswer(
         negotiation=replace(
             negotiation,
@@ -92,14 +121,16 @@ def read_subscription_answer(negotiation: SubscriptionNegotiation, answer_text: 
             remote=remote or negotiation.remote,
             ice_restart=False,
             refused_track_ids=negotiation.refused_track_ids | lasting,
+            data_refused=data_refused,
         ),
         remote=remote,
         accepted=tuple(accepted),
         refused=tuple(refused),
+        data=data,
     )
 
 
-def _match(slots: Sequence[Slot], answer: SessionDescription) -> tuple[MediaSection, ...]:
+def _match(slots: Sequence[Slot | DataSlot], answer: SessionDescription) -> tuple[MediaSection, ...]:
     """The answer's sections in the order of our slots."""
     if len(answer.media) != len(slots):
         raise InvalidDescriptionError(f"answer has {len(answer.media)} sections, the offer has {len(slots)}")
@@ -136,7 +167,8 @@ def _remote(
     negotiation: SubscriptionNegotiation, answer: SessionDescription, live: Sequence[MediaSection]
 ) -> RemoteTransport:
     for section in live:
-        require_rtcp_mux(section)
+        if section.is_rtp:
+            require_rtcp_mux(section)
     ice, fingerprints, setup = remote_identity(answer, live)
     if setup not in (Setup.ACTIVE, Setup.PASSIVE):
         raise InvalidDescriptionError("answer needs a=setup:active or a=setup:passive")
@@ -156,7 +188,7 @@ def _outcome(
 ) -> ForwardParameters | Refusal:
     if not answer.direction_of(section).receives:
         return Refusal.INACTIVE
-    choice = find_codec(section, track.parameters.codec)
+    choice = find_codec(section, track.parameters.codec, track.format_parameters)
     if choice is None:
         return Refusal.NO_CODEC
     return ForwardParameters(
@@ -165,7 +197,12 @@ def _outcome(
         payload_type=choice.payload.payload_type,
         rtx_ssrc=slot.rtx_ssrc if choice.rtx is not None else None,
         rtx_payload_type=choice.rtx.payload_type if choice.rtx is not None else None,
+        red_payload_type=choice.red.payload_type if choice.red is not None and _has_red(track) else None,
         nack=NACK in choice.feedback,
         padding=padding,
         extensions=kept_extensions(slot.extensions, answer.extensions_of(section)),
     )
+
+
+def _has_red(track: PublishedTrack) -> bool:
+    return track.parameters.red_payload_type is not None

@@ -42,6 +42,11 @@ class PublishedTrack:
     """The fmtp value agreed with the publisher: what subscribers are told about the stream."""
 
     @property
+    def publisher(self) -> str:
+        """The `PublisherIdentity.name` of who sends it."""
+        return self.parameters.cname
+
+    @property
     def kind(self) -> Kind:
         return self.parameters.kind
 

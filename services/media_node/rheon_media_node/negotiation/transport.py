@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from rheon_engine.types import Candidate as LocalCandidate
@@ -12,6 +12,7 @@ from rheon_media_node.negotiation.errors import InvalidDescriptionError
 from rheon_media_node.sdp import (
     Attribute,
     Candidate,
+    Direction,
     Fingerprint,
     IceParameters,
     MediaSection,
@@ -95,7 +96,7 @@ def our_origin(local: LocalTransport, version: int) -> Origin:
     return Origin("-", str(local.session_id), str(version))
 
 
-def our_candidates(local: LocalTransport) -> tuple[Candidate, ...]:
+def _our_candidates(local: LocalTransport) -> tuple[Candidate, ...]:
     """Host candidates in order of preference. Each has its own foundation: they share no base (RFC 8445 §5.1.1.3)."""
     return tuple(
         Candidate(
@@ -113,11 +114,40 @@ def our_candidates(local: LocalTransport) -> tuple[Candidate, ...]:
     )
 
 
-def default_destination(local: LocalTransport) -> tuple[int, str]:
+def _default_destination(local: LocalTransport) -> tuple[int, str]:
     """Port and c= value of the preferred candidate (RFC 8829 §5.2.1 wants the default candidate there)."""
     preferred = local.candidates[0]
     family = "IP6" if ":" in preferred.address else "IP4"
     return preferred.port, f"IN {family} {preferred.address}"
+
+
+def on_our_transport(section: MediaSection, local: LocalTransport, setup: Setup, *, tagged: bool) -> MediaSection:
+    """The section on our transport. The bundle's first (`tagged`) alone has the candidates (RFC 9143 §7.1.3)."""
+    port, connection = _default_destination(local)
+    return replace(
+        section,
+        port=port,
+        connection=connection,
+        ice_ufrag=local.ice.ufrag,
+        ice_pwd=local.ice.pwd,
+        fingerprints=(local.fingerprint,),
+        setup=setup,
+        candidates=_our_candidates(local) if tagged else (),
+        end_of_candidates=tagged,
+    )
+
+
+def refused_section(section: MediaSection) -> MediaSection:
+    """Port 0 in the section's own place (RFC 3264 §6)."""
+    return MediaSection(
+        kind=section.kind,
+        port=0,
+        protocol=section.protocol,
+        formats=section.formats,
+        connection="IN IP4 0.0.0.0",
+        mid=section.mid,
+        direction=Direction.INACTIVE if section.is_rtp else None,
+    )
 
 
 def our_session_attributes() -> tuple[Attribute, ...]:

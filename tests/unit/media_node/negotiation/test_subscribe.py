@@ -9,8 +9,8 @@ from rheon_engine.types import HeaderExtension
 from rheon_media_node.negotiation import (
     NothingToOfferError,
     PublishedTrack,
+    Refusal,
     SubscriptionNegotiation,
-    TooManySectionsError,
     offer_subscription,
     read_description,
     read_subscription_answer,
@@ -125,9 +125,9 @@ def test_a_slot_is_reused_for_its_kind_under_its_mid_with_fresh_sources() -> Non
         ("video", "1"),
         ("audio", "2"),
     ]
-    assert [slot.track for slot in more.slots] == [AUDIO, screen, voice]
+    assert [slot.track for slot in more.media_slots] == [AUDIO, screen, voice]
     assert more.offer.media[1].msids == (Msid("rheon-7", "pub7-9"),)
-    assert more.slots[1].ssrc not in (first.slots[1].ssrc, first.slots[1].rtx_ssrc)
+    assert more.media_slots[1].ssrc not in (first.media_slots[1].ssrc, first.media_slots[1].rtx_ssrc)
 
 
 def test_a_slot_is_not_reused_in_the_offer_that_empties_it() -> None:
@@ -182,7 +182,7 @@ def test_a_rejected_section_stays_rejected_and_is_taken_over_under_a_new_mid() -
 def test_sources_are_never_zero_nor_shared() -> None:
     numbers = iter([0, 5, 5, 2**32 + 5, 6, 7])
     negotiation = offer_subscription([AUDIO, VIDEO], LOCAL, lambda: next(numbers))
-    assert [(slot.ssrc, slot.rtx_ssrc) for slot in negotiation.slots] == [(5, None), (6, 7)]
+    assert [(slot.ssrc, slot.rtx_ssrc) for slot in negotiation.media_slots] == [(5, None), (6, 7)]
     with pytest.raises(RuntimeError):
         offer_subscription([AUDIO, VIDEO], LOCAL, lambda: 5)
 
@@ -196,9 +196,16 @@ def test_sections_are_bounded_and_freed_ones_are_used_first() -> None:
     assert negotiation is not None
     assert len(negotiation.slots) == 4
     many = [another(AUDIO, f"m{index}") for index in range(MAX_SECTIONS + 1)]
-    with pytest.raises(TooManySectionsError):
-        offer(*many)
-    assert len(offer(*many[:-1]).slots) == MAX_SECTIONS
+    full = offer(*many)
+    assert len(full.slots) == MAX_SECTIONS
+    assert full.left_out == (many[-1],)
+    result = read_subscription_answer(full, text_of(full))
+    assert [(refused.track, refused.reason) for refused in result.refused] == [(many[-1], Refusal.NO_ROOM)]
+    assert len(result.accepted) == MAX_SECTIONS
+    # A place that becomes free is taken by the one that waited, as soon as its section was inactive.
+    waiting = offer(*many[1:], previous=result.negotiation)
+    assert waiting.left_out == (many[-1],)
+    assert offer(*many[1:], previous=waiting).left_out == ()
 
 
 def test_tracks_of_several_publishers_share_a_connection() -> None:
