@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -152,9 +153,9 @@ async def _measure(engine: Engine, workload: Workload, binary: Path, core: int) 
         process.stdin.write(b"go\n")
         await _line(output, "measure")
         before = await _counters(engine)
-        cpu_before, clock_before = _cpu(), asyncio.get_running_loop().time()
+        cpu_before, clock_before = time.process_time(), asyncio.get_running_loop().time()
         await _line(output, "done")
-        cpu_after, clock_after = _cpu(), asyncio.get_running_loop().time()
+        cpu_after, clock_after = time.process_time(), asyncio.get_running_loop().time()
         after = await _counters(engine)
         figures = await _figures(output)
         await process.wait()
@@ -214,11 +215,6 @@ async def _figures(output: asyncio.StreamReader) -> dict[str, float]:
         name, _, value = line.partition("=")
         figures[name] = float(value)
     return figures
-
-
-def _cpu() -> float:
-    times = os.times()
-    return times.user + times.system
 
 
 def _resident() -> int:
