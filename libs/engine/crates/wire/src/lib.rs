@@ -6,10 +6,13 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod av1;
 mod bytes;
+pub mod dependency_descriptor;
 pub mod h264;
 pub mod h265;
 mod payload;
+pub mod red;
 pub mod rtcp;
 pub mod rtp;
 pub mod sequence;

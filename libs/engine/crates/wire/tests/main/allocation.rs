@@ -3,10 +3,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use rheon_engine_wire::dependency_descriptor::{Descriptor, Layer, Patch, Structure, Template};
 use rheon_engine_wire::rtp::{AudioLevel, HeaderWriter, RtpHeader};
 use rheon_engine_wire::sequence::SequenceUnwrapper;
 use rheon_engine_wire::srtp::{Profile, ReceiveContext, ReceiveStream, RtcpReplay, SendContext};
-use rheon_engine_wire::{h264, h265, rtcp, vp8, vp9};
+use rheon_engine_wire::{av1, h264, h265, red, rtcp, vp8, vp9};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -130,6 +131,34 @@ fn codec_payloads() {
             assert!(descriptor.starts_key_picture());
             assert!(h264::Payload::parse(&stap_a).is_ok_and(|payload| payload.key_frame));
             assert!(h265::Payload::parse(&aggregate).is_ok_and(|payload| payload.key_frame));
+            assert!(av1::AggregationHeader::parse(&[0x18, 0x0a]).is_ok_and(|header| header.new_sequence));
+            let blocks = red::Payload::parse(&[0xef, 0, 0, 1, 0x6f, 1, 2]).expect("RED");
+            assert_eq!((blocks.redundant().count(), blocks.primary.data), (1, &[2][..]));
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn dependency_descriptors() {
+    let templates = vec![Template::default(); 3];
+    let structure = Structure::new(0, 9, templates, &[], &[]).expect("consistent");
+    let mut out = Vec::with_capacity(255);
+    let count = allocations(|| {
+        for number in 0..1000u16 {
+            let [high, low] = number.to_be_bytes();
+            // The template's frame with a mask, one reference of its own, and no structure.
+            let value = [0x82, high, low, 0x50, 0x15, 0x20];
+            let (descriptor, brought) = Descriptor::parse(&value, Some(&structure)).expect("parses");
+            assert!(brought.is_none() && descriptor.layer == Layer::default());
+            out.clear();
+            let placement = descriptor.write(&structure, false, &mut out).expect("writes");
+            let patch = Patch {
+                frame_number: number + 7,
+                template_id: 1,
+                active_decode_targets: 0x1ff,
+            };
+            placement.patch(&mut out, &patch);
         }
     });
     assert_eq!(count, 0);
