@@ -43,6 +43,24 @@ async def test_a_killed_node_is_lost_within_three_seconds(site: Site) -> None:
     assert (await viewer.expect("new-publisher"))["publisherId"] == 2
 
 
+async def test_a_frozen_node_is_lost_and_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "CHECK_INTERVAL", 0.1)
+    monkeypatch.setattr(link, "CHECK_DEADLINE", 0.5)
+    async with running_site() as site:
+        viewer, publisher = await site.user(1), await site.user(2)
+        await viewer.join()
+        await publisher.publish()
+        await viewer.expect("new-publisher")
+        site.node.delays.update(GetNode=30.0, WatchEvents=30.0)
+        assert await viewer.expect("publisher-left") == {"publisherId": 2}
+        assert await publisher.expect("error") == UNAVAILABLE
+        site.node.delays.clear()
+        await until(lambda: site.gateway.nodes.serving == 1)
+        await until(lambda: ("r", 2) not in site.node.participants)
+        await publisher.publish()
+        await viewer.expect("new-publisher")
+
+
 async def test_a_node_restarted_at_once_holds_nothing_any_more(site: Site) -> None:
     viewer, publisher = await site.user(1), await site.user(2)
     await viewer.join()

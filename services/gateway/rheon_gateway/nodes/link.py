@@ -6,7 +6,7 @@ at once when the node turns out to be another one. While there is no stream, com
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final
@@ -35,6 +35,9 @@ STATISTICS_DEADLINE: Final = 1.0
 STATISTICS_AGE: Final = 1.0
 """Seconds for which one report answers every scrape."""
 SNAPSHOT_DEADLINE: Final = 3.0
+CHECK_INTERVAL: Final = 2.0
+CHECK_DEADLINE: Final = 3.0
+"""Seconds in which a node that works answers, busy as its machine may be."""
 LOST_AFTER: Final = 1.5
 """Seconds without a stream after which the node counts as lost."""
 
@@ -44,7 +47,7 @@ _PARALLEL_RELEASES: Final = 16
 _MESSAGE_BYTES: Final = 4 * 1024 * 1024
 
 _CHANNEL_OPTIONS: Final = (
-    # A node that froze is noticed within keepalive time + timeout, whether or not a command is under way.
+    # A connection whose other end vanished is noticed while no call is under way, too.
     ("grpc.keepalive_time_ms", 2000),
     ("grpc.keepalive_timeout_ms", 2000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -174,12 +177,21 @@ class NodeLink:
             if first.WhichOneof("event") != "snapshot":
                 return False
             await self._begin(first.snapshot)
-            async for message in stream:
-                event = read_event(message)
-                if event is not None and self.node_id is not None:
-                    await self._listener.node_event(self.node_id, event)
+            checking = asyncio.create_task(self._keep_checking(stub, call.cancel))
+            try:
+                async for message in stream:
+                    event = read_event(message)
+                    if event is not None and self.node_id is not None:
+                        await self._listener.node_event(self.node_id, event)
+            finally:
+                checking.cancel()
+                await asyncio.wait({checking})
         except (grpc.aio.AioRpcError, TimeoutError, StopAsyncIteration):
             pass
+        except asyncio.CancelledError:
+            # The stream's own end where a check failed; otherwise the link's.
+            if not call.cancelled() or (task := asyncio.current_task()) is None or task.cancelling():
+                raise
         except Exception:
             # An event that could not be applied: the next stream's snapshot sets things right.
             _log.exception("event stream abandoned")
@@ -187,6 +199,18 @@ class NodeLink:
             was_serving, self.serving = self.serving, False
             call.cancel()
         return was_serving
+
+    async def _keep_checking(self, stub: "MediaServiceAsyncStub", end_stream: Callable[[], object]) -> None:
+        """End the stream of a node that has frozen: its connection stays open, and nothing comes."""
+        while True:
+            await asyncio.sleep(CHECK_INTERVAL)
+            try:
+                await stub.GetNode(media_pb2.GetNodeRequest(), timeout=CHECK_DEADLINE)
+            except grpc.aio.AioRpcError as failure:
+                if failure.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
+                    _log.warning("media node does not answer", node_id=self.node_id)
+                    end_stream()
+                    return
 
     def _patience(self) -> float:
         if self._lost_at is None or self.node_id is None:
