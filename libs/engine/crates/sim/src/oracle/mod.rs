@@ -29,10 +29,10 @@ use crate::log::Log;
 use crate::peer::Keys;
 
 /// The oracle of one call: a ledger per transport, found by the peer's address.
+#[derive(Default)]
 pub struct Oracle {
     transports: HashMap<SocketAddr, TransportLedger>,
     faults: Vec<Fault>,
-    nack_spacing: u64,
     /// Datagrams judged.
     pub datagrams: u64,
     /// Messages (runs) they came in.
@@ -40,21 +40,15 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// An oracle for a call in which no publisher can be asked twice for a packet within `nack_spacing`.
-    pub fn new(nack_spacing: u64) -> Self {
-        Self {
-            transports: HashMap::new(),
-            faults: Vec::new(),
-            nack_spacing,
-            datagrams: 0,
-            runs: 0,
-        }
+    /// An oracle that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// A peer connection was made.
-    pub fn add_transport(&mut self, remote: SocketAddr, local: SocketAddr, keys: &Keys) {
+    /// A peer connection was made, over which nothing may be asked for twice within `round_trip`.
+    pub fn add_transport(&mut self, remote: SocketAddr, local: SocketAddr, keys: &Keys, round_trip: u64) {
         self.transports
-            .insert(remote, TransportLedger::new(local, keys, self.nack_spacing));
+            .insert(remote, TransportLedger::new(local, keys, round_trip));
     }
 
     /// The ledger of a peer connection.

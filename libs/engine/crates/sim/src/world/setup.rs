@@ -30,8 +30,6 @@ pub struct WorldSettings {
     pub timer_delay: u64,
     /// Most datagrams of one drain of the socket.
     pub batch: usize,
-    /// No packet may be asked for twice within this time.
-    pub nack_spacing: u64,
     /// Probability that the queue between two workers is full and drops a packet. Only for calls all of whose subscribers
     /// are on another worker than the publisher: what is dropped counts as never arrived.
     pub shared_loss: f64,
@@ -44,7 +42,6 @@ impl Default for WorldSettings {
             wake_delay: 300,
             timer_delay: 1_500,
             batch: 16,
-            nack_spacing: 20_000,
             shared_loss: 0.0,
         }
     }
@@ -103,7 +100,7 @@ impl World {
         Self {
             now: 0,
             log: Log::default(),
-            oracle: Oracle::new(settings.nack_spacing),
+            oracle: Oracle::new(),
             workers,
             peers: Vec::new(),
             tracks: Vec::new(),
@@ -125,7 +122,7 @@ impl World {
         &mut self.rng
     }
 
-    fn transport(&mut self, worker: usize) -> (TransportId, TransportSettings) {
+    fn transport(&mut self, worker: usize, path: &Path) -> (TransportId, TransportSettings) {
         let number = self.peers.len() as u16 + 1;
         let [high, low] = number.to_be_bytes();
         let profiles = Profile::ALL;
@@ -138,7 +135,9 @@ impl World {
         };
         let transport = TransportId(number.into());
         let local = self.workers[worker].local;
-        self.oracle.add_transport(settings.local, local, &settings.keys);
+        let round_trip = path.up.delay + path.down.delay;
+        self.oracle
+            .add_transport(settings.local, local, &settings.keys, round_trip);
         let ice = IceCredentials {
             ufrag: settings.ufrag.clone(),
             pwd: settings.password.clone(),
@@ -207,7 +206,7 @@ impl World {
         video: Option<VideoSettings>,
         audio: Option<AudioSettings>,
     ) -> (usize, Vec<usize>) {
-        let (transport, settings) = self.transport(worker);
+        let (transport, settings) = self.transport(worker, &path);
         let publisher = self.peers.len();
         let address = settings.local;
         let ntp_at_zero = self.rng.u64((3_800_000_000 << 32)..(3_900_000_000 << 32));
@@ -367,7 +366,7 @@ impl World {
         path: Path,
         tracks: &[SubscriptionSettings],
     ) -> (usize, Vec<usize>) {
-        let (transport, settings) = self.transport(worker);
+        let (transport, settings) = self.transport(worker, &path);
         let peer = self.peers.len();
         let nack_repeat = path.up.delay + path.down.delay + path.up.jitter + path.down.jitter + 20_000;
         let mut forwards = Vec::new();
