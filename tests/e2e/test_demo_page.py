@@ -6,12 +6,13 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.support.browser import open_page, running_browser
-from tests.support.processes import Service
+from tests.support.processes import Service, running_dev
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
@@ -48,6 +49,24 @@ async def test_two_participants_see_each_other(browser: Browser, dev: Service, a
             await expect(grace.get_by_role("heading", name="Join a call")).to_be_visible()
             await expect(ada.get_by_role("article", name="Grace Hopper")).to_have_count(0, timeout=TIMEOUT)
         await expect(ada.get_by_text("Only you")).to_be_visible()
+
+
+async def test_the_call_comes_back_after_the_server_was_started_anew(browser: Browser) -> None:
+    room = "Workshop"
+    async with (
+        running_dev() as dev,
+        joined(browser, dev, "Ada", room) as ada,
+        joined(browser, dev, "Grace", room) as grace,
+    ):
+        await expect(ada.get_by_role("article", name="Grace")).to_contain_text(FIGURES, timeout=TIMEOUT)
+        await dev.stop()
+        await expect(ada.locator("#call-state")).to_contain_text("Reconnecting", timeout=TIMEOUT)
+        port = str(urlsplit(dev.url).port)
+        async with running_dev(PORT=port, JWT_SECRET="another secret, which knows none of the tokens"):
+            for page, other in ((ada, "Grace"), (grace, "Ada")):
+                await expect(page.locator("#call-state")).to_be_hidden(timeout=2 * TIMEOUT)
+                await expect(page.get_by_role("article", name=other)).to_contain_text(FIGURES, timeout=TIMEOUT)
+                await expect(page.get_by_text("2 people")).to_be_visible()
 
 
 async def test_a_refused_token_says_what_to_do(browser: Browser, dev: Service, artifacts: Path) -> None:

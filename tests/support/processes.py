@@ -68,9 +68,10 @@ class Service:
 @asynccontextmanager
 async def running_dev(**environment: str) -> AsyncIterator[Service]:
     """`rheon dev`: gateway and media node in one process."""
-    port, grpc_port = free_tcp_ports(2)
+    free_port, grpc_port = free_tcp_ports(2)
+    port = environment.get("PORT") or str(free_port)
     settings = {
-        "PORT": str(port),
+        "PORT": port,
         "GRPC_BIND": f"127.0.0.1:{grpc_port}",
         "MEDIA_PORT": str(free_udp_port()),
         "ANNOUNCED_IPS": "127.0.0.1",

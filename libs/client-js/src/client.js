@@ -34,7 +34,7 @@ export class RheonClient extends Emitter {
     this.user = user;
     signaling.on("state", (state) => this.emit("state", state));
     signaling.on("message", (message) => this.#receive(message));
-    signaling.on("reconnected", () => this.#rooms.forEach((room) => room.rejoin()));
+    signaling.on("reconnected", (user) => this.#reconnected(user));
     signaling.on("closed", (reason) => this.#ended(reason));
   }
 
@@ -84,6 +84,12 @@ export class RheonClient extends Emitter {
     } else if (message.type !== "authenticated" && message.type !== "pong") {
       room?.handleMessage(message);
     }
+  }
+
+  /** @param {import("./messages.js").User} user another one than before, if the new token says so */
+  #reconnected(user) {
+    this.user = user;
+    for (const room of this.#rooms.values()) room.rejoin(user);
   }
 
   /** @param {Room} room */

@@ -82,8 +82,11 @@ export class Room extends Emitter {
   /**
    * Joins, publishes and, as publishers are announced, subscribes again: the server forgot us when the old connection
    * ended. Called by the client.
+   *
+   * @param {import("./messages.js").User} self
    */
-  rejoin() {
+  rejoin(self) {
+    this.self = self;
     for (const userId of [...this.#subscriptions.keys()]) this.#unsubscribe(userId);
     this.#setState("joining");
     this.#send({ type: "join-room", roomName: this.name });

@@ -4,7 +4,9 @@ import { Emitter } from "./events.js";
 
 /**
  * @typedef {"connecting" | "connected" | "reconnecting" | "closed"} SignalingState
- * @typedef {string | (() => string | Promise<string>)} TokenSource a token, or how to get a fresh one per connection
+ * @typedef {(last: {refused: boolean}) => string | Promise<string>} TokenProvider called for every connection; `refused`:
+ *   the token it gave last was refused, a new one may do
+ * @typedef {string | TokenProvider} TokenSource
  */
 
 const OPEN_TIMEOUT_MS = 10_000;
@@ -33,6 +35,7 @@ export class Signaling extends Emitter {
   /** @type {WebSocket | null} */
   #socket = null;
   #attempt = 0;
+  #refused = false;
   #heardAt = 0;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #heartbeat;
@@ -84,12 +87,13 @@ export class Signaling extends Emitter {
 
   /** @returns {Promise<import("./messages.js").User>} */
   async #open() {
-    const token = typeof this.#token === "function" ? await this.#token() : this.#token;
+    const token = typeof this.#token === "function" ? await this.#token({ refused: this.#refused }) : this.#token;
     if (this.#state === "closed") throw new RheonError("closed", "The client was closed.");
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
     const user = await authenticate(socket, token);
     this.#attempt = 0;
+    this.#refused = false;
     this.#heardAt = Date.now();
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code }) => this.#lost(code);
@@ -120,7 +124,7 @@ export class Signaling extends Emitter {
   #lost(code) {
     clearInterval(this.#heartbeat);
     if (this.#state === "closed") return;
-    if (code === CLOSE_UNAUTHORIZED) {
+    if (code === CLOSE_UNAUTHORIZED && typeof this.#token === "string") {
       this.#shut(new RheonError("unauthorized", "The server no longer accepts the token.", 401));
     } else if (code === CLOSE_REPLACED) {
       this.#shut(new RheonError("replaced", "You joined from somewhere else.", 409));
@@ -139,8 +143,11 @@ export class Signaling extends Emitter {
       this.emit("reconnected", await this.#open());
     } catch (error) {
       if (this.#state === "closed") return;
-      if (error instanceof RheonError && error.reason === "unauthorized") this.#shut(error);
-      else this.#retryLater();
+      if (error instanceof RheonError && error.reason === "unauthorized") {
+        if (this.#refused || typeof this.#token === "string") return this.#shut(error);
+        this.#refused = true;
+      }
+      this.#retryLater();
     }
   }
 

@@ -16,13 +16,26 @@ export async function servesTokens() {
 }
 
 /**
- * A token of a new user, made by a development server.
+ * Gets tokens from a development server: one user per call, the same one for every connection unless the server no
+ * longer knows it.
  *
+ * @param {string} username
+ * @returns {import("./client/signaling.js").TokenProvider}
+ */
+export function developmentTokens(username) {
+  let token = "";
+  return async ({ refused }) => {
+    if (!token || refused) token = await newToken(username);
+    return token;
+  };
+}
+
+/**
  * @param {string} username
  * @returns {Promise<string>}
  * @throws {RheonError}
  */
-export async function developmentToken(username) {
+async function newToken(username) {
   let response;
   try {
     response = await requestToken(username);
