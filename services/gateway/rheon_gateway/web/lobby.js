@@ -37,6 +37,8 @@ const view = {
 export class Lobby {
   /** @type {MediaStream | null} */
   #stream = null;
+  /** @type {Promise<void> | null} */
+  #opening = null;
 
   /** @param {(entry: Entry) => Promise<void>} join resolves when the call has ended, rejects with why it could not be */
   constructor(join) {
@@ -75,7 +77,7 @@ export class Lobby {
     this.#setBusy(true);
     view.problem.hidden = true;
     try {
-      if (withMedia && !this.#stream) await this.#openPreview();
+      if (withMedia && (this.#opening || !this.#stream)) await this.#openPreview();
       if (!withMedia) this.#closePreview();
       const token = view.tokenField.hidden ? "" : view.token.value.trim();
       await join({ name, room, token, stream: this.#stream });
@@ -99,16 +101,29 @@ export class Lobby {
     view.join.focus();
   }
 
-  async #openPreview() {
+  /** Opens the camera; who asks while that is under way waits for the same one. */
+  #openPreview() {
+    this.#opening ??= this.#open().finally(() => (this.#opening = null));
+    return this.#opening;
+  }
+
+  async #open() {
     view.text.textContent = "Waiting for the camera…";
+    const muted = (this.#stream?.getTracks() ?? []).filter(({ enabled }) => !enabled).map(({ kind }) => kind);
     try {
-      this.#stream = await openMedia(/** @type {import("./media.js").Quality} */ (view.quality.value));
+      let quality;
+      do {
+        closeMedia(this.#stream);
+        this.#stream = null;
+        quality = view.quality.value;
+        this.#stream = await openMedia(/** @type {import("./media.js").Quality} */ (quality));
+      } while (quality !== view.quality.value); // the choice changed in the meantime
+      for (const track of this.#stream.getTracks()) track.enabled = !muted.includes(track.kind);
     } finally {
-      view.text.textContent = "See yourself before you join.";
+      this.#showPreview();
     }
     view.problem.hidden = true;
     view.joinWatching.hidden = true;
-    this.#showPreview();
   }
 
   #closePreview() {
@@ -118,8 +133,7 @@ export class Lobby {
   }
 
   async #reopen() {
-    if (!this.#stream) return;
-    this.#closePreview();
+    if (!this.#stream) return; // the next opening takes the choice into account
     await this.#openPreview().catch((error) => this.#showProblem(error));
   }
 
