@@ -2,75 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from rheon_engine.types import Candidate, IceCredentials
-from rheon_media_node.negotiation import (
-    LocalTransport,
-    OfferKind,
-    PublishedTrack,
-    PublisherIdentity,
-    PublishNegotiation,
-    Refusal,
-    SubscriptionAnswer,
-    SubscriptionNegotiation,
-    answer_publish,
-    classify_offer,
-    offer_subscription,
-    read_description,
-    read_subscription_answer,
-)
-from rheon_media_node.sdp import Fingerprint, Setup
-from tests.support.session_descriptions import captured_offer
+from rheon_media_node.negotiation import OfferKind, Refusal, classify_offer, read_description
+from rheon_media_node.sdp import Setup
+from tests.e2e.sdp_page import RESTARTED, SCRIPT, directions, publish, subscribe, tracks_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
-
-LOCAL = LocalTransport(
-    ice=IceCredentials("ours", "our-password-of-24-chars"),
-    candidates=(Candidate("192.0.2.10", 40000), Candidate("2001:db8::10", 40000)),
-    fingerprint=Fingerprint("sha-256", ":".join(["AB"] * 32)),
-    session_id=4611,
-)
-RESTARTED = replace(LOCAL, ice=IceCredentials("anew", "another-password-24-char"))
-PUBLISHER = PublisherIdentity("pub7", "rheon-7")
-
-SCRIPT = """() => {
-window.media = (() => {
-  const canvas = document.createElement('canvas');
-  canvas.getContext('2d');
-  const audio = new AudioContext();
-  return {
-    video: () => canvas.captureStream(1).getVideoTracks()[0],
-    audio: () => audio.createMediaStreamDestination().stream.getAudioTracks()[0],
-  };
-})();
-window.offer = async (options) => {
-  await pc.setLocalDescription(await pc.createOffer(options));
-  return pc.localDescription.sdp;
-};
-window.accept = async (sdp) => {
-  await pc.setRemoteDescription({ type: 'answer', sdp });
-  return pc.getTransceivers().map((transceiver) => transceiver.currentDirection);
-};
-window.answer = async (sdp, unwanted) => {
-  await pc.setRemoteDescription({ type: 'offer', sdp });
-  for (const transceiver of pc.getTransceivers()) {
-    if (unwanted.includes(transceiver.mid)) transceiver.direction = 'inactive';
-  }
-  await pc.setLocalDescription();
-  return pc.localDescription.sdp;
-};
-window.tracks = [];
-window.pc = new RTCPeerConnection();
-pc.ontrack = ({ track, streams }) => tracks.push([track.kind, track.id, streams.map((stream) => stream.id)]);
-}"""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -79,19 +21,6 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
         page = await context.new_page()
         await page.evaluate(SCRIPT)
         yield page
-
-
-async def publish(
-    page: Page,
-    previous: PublishNegotiation | None = None,
-    *,
-    local: LocalTransport = LOCAL,
-    options: dict[str, Any] | None = None,
-) -> tuple[PublishNegotiation, list[str]]:
-    """One round: Chromium's offer, our answer applied, its transceivers' directions."""
-    offer = read_description(await page.evaluate("(options) => offer(options)", options or {}))
-    negotiation = answer_publish(offer, local, PUBLISHER, previous)
-    return negotiation, await page.evaluate("(sdp) => accept(sdp)", negotiation.answer_text)
 
 
 async def test_chromium_publishes_renegotiates_and_restarts_ice(page: Page) -> None:
@@ -159,37 +88,6 @@ async def test_a_new_peer_connection_is_told_from_a_renegotiation(page: Page) ->
     )
     offer = read_description(await page.evaluate("() => offer()"))
     assert classify_offer(offer, first) is OfferKind.NEW_CONNECTION
-
-
-def tracks_of(name: str) -> tuple[PublishedTrack, ...]:
-    return answer_publish(read_description(captured_offer(name)), LOCAL, PUBLISHER).tracks
-
-
-async def subscribe(
-    page: Page,
-    tracks: tuple[PublishedTrack, ...],
-    previous: SubscriptionNegotiation | None = None,
-    *,
-    local: LocalTransport = LOCAL,
-    unwanted: tuple[str, ...] = (),
-    unknown_codec: str | None = None,
-) -> SubscriptionAnswer:
-    """One round: our offer applied, Chromium's answer read."""
-    ssrcs = itertools.count(1000 * (previous.version + 1) if previous else 1000)
-    negotiation = offer_subscription(tracks, local, ssrcs.__next__, previous)
-    text = negotiation.offer_text
-    if unknown_codec is not None:
-        text = text.replace(f" {unknown_codec}/", " unheard-of/")
-    return read_subscription_answer(
-        negotiation, await page.evaluate("([sdp, unwanted]) => answer(sdp, unwanted)", [text, list(unwanted)])
-    )
-
-
-async def directions(page: Page) -> list[list[str]]:
-    found: list[list[str]] = await page.evaluate(
-        "() => pc.getTransceivers().map(({ mid, currentDirection }) => [mid, currentDirection])"
-    )
-    return found
 
 
 async def test_chromium_subscribes_and_follows_every_change(page: Page) -> None:

@@ -107,11 +107,9 @@ def _accept(offer: SessionDescription, section: MediaSection, capabilities: Capa
         capabilities.extensions,
         simulcast=section.simulcast is not None,
     )
-    sends = offer.direction_of(section).sends
+    # Also in a section that is silent now: Chromium would give up the layers that its answer does not accept.
     layers = read_layers(
-        section,
-        choice,
-        simulcast=capabilities.simulcast and sends,
-        rid_extension=HeaderExtension.RID in extensions,
+        section, choice, simulcast=capabilities.simulcast, rid_extension=HeaderExtension.RID in extensions
     )
+    sends = offer.direction_of(section).sends
     return AcceptedSection(section.mid, section, sends, choice, extensions, layers)
