@@ -128,7 +128,24 @@ class SlotTable:
         for slot in self.media():
             if _variant(slot.format_of) == _variant(track):
                 return slot.payload_types
-        return assign(codec_row(track.parameters.codec), (slot.payload_types for slot in self.media()))
+        used = (slot.payload_types for slot in self.media())
+        return assign(codec_row(track.parameters.codec), used) or self._reclaimed(track)
+
+    def _reclaimed(self, track: PublishedTrack) -> PayloadTypes | None:
+        """Numbers that only empty sections hold. Those are described anew: what an inactive section lists is all one.
+
+        Only when there are no others, for a subscriber may remember what a number meant.
+        """
+        kept = (slot.payload_types for slot in self.media() if slot.occupied or slot.kind != track.kind)
+        types = assign(codec_row(track.parameters.codec), kept)
+        if types is None:
+            return None
+        for index, slot in enumerate(self.slots):
+            if not isinstance(slot, Slot) or slot.occupied or slot.kind != track.kind:
+                continue
+            if not set(types.numbers()).isdisjoint(slot.payload_types.numbers()):
+                self.slots[index] = replace(slot, format_of=track, payload_types=types)
+        return types
 
     def _new_mid(self) -> str:
         mid = str(self.next_mid)

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from rheon_engine.types import Candidate, IceCredentials
 from rheon_media_node.negotiation import (
+    EVERYTHING,
+    Capabilities,
     LocalTransport,
     PublishedTrack,
     PublisherIdentity,
@@ -37,6 +39,15 @@ LOCAL = LocalTransport(
 RESTARTED = replace(LOCAL, ice=IceCredentials("anew", "another-password-24-char"))
 CLIENT_FINGERPRINT = Fingerprint("sha-256", ":".join(["CD"] * 32))
 
+BASIC = Capabilities(
+    codecs=frozenset({"opus", "VP8"}),
+    extensions=EVERYTHING.extensions,
+    red=False,
+    simulcast=False,
+    data_channels=False,
+)
+"""A node with little switched on: what is off must look refused, not broken."""
+
 Change = Callable[[SessionDescription], SessionDescription]
 
 
@@ -45,14 +56,35 @@ def ssrcs(start: int = 1000) -> Callable[[], int]:
 
 
 def publish(
-    offer: str, previous: PublishNegotiation | None = None, local: LocalTransport = LOCAL
+    offer: str,
+    previous: PublishNegotiation | None = None,
+    local: LocalTransport = LOCAL,
+    *,
+    capabilities: Capabilities = BASIC,
 ) -> PublishNegotiation:
-    return answer_publish(read_description(offer), local, PUBLISHER, previous)
+    return answer_publish(read_description(offer), local, PUBLISHER, previous, capabilities=capabilities)
 
 
-def published(name: str = "safari") -> tuple[PublishedTrack, ...]:
+def published(name: str = "safari", capabilities: Capabilities = BASIC) -> tuple[PublishedTrack, ...]:
     """The tracks of a captured offer."""
-    return publish(captured_offer(name)).tracks
+    return publish(captured_offer(name), capabilities=capabilities).tracks
+
+
+def preferring(offer: str, kind: str, payload_type: int) -> str:
+    """The offer with one format in front of the others in each section of the kind."""
+
+    def change(description: SessionDescription) -> SessionDescription:
+        return replace(description, media=tuple(map(prefer, description.media)))
+
+    def prefer(section: MediaSection) -> MediaSection:
+        if section.kind != kind:
+            return section
+        payloads = sorted(section.payloads, key=lambda payload: payload.payload_type != payload_type)
+        assert payloads[0].payload_type == payload_type
+        formats = tuple(str(payload.payload_type) for payload in payloads)
+        return replace(section, formats=formats, payloads=tuple(payloads))
+
+    return edited(offer, change)
 
 
 def edited(text: str, change: Change) -> str:

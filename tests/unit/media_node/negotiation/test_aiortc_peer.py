@@ -1,10 +1,11 @@
 """aiortc, an implementation of its own, applies our descriptions and answers them."""
 
-from aiortc import RTCPeerConnection, RTCSessionDescription
+import pytest
+from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 from rheon_engine.types import HeaderExtension
-from rheon_media_node.negotiation import offer_subscription, read_subscription_answer
+from rheon_media_node.negotiation import EVERYTHING, DataChannels, offer_subscription, read_subscription_answer
 from rheon_media_node.sdp import Setup
 from tests.unit.media_node.negotiation.peer import LOCAL, publish, published, ssrcs
 
@@ -21,6 +22,34 @@ async def test_aiortc_publishes() -> None:
         assert [transceiver.currentDirection for transceiver in peer.getTransceivers()] == ["sendonly", "sendonly"]
     finally:
         await peer.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "mime_type"), [("audio", "audio/PCMA"), ("video", "video/H264"), ("video", "video/VP8")]
+)
+async def test_aiortc_agrees_on_each_of_its_codecs(kind: str, mime_type: str) -> None:
+    peer, subscriber = RTCPeerConnection(), RTCPeerConnection()
+    try:
+        transceiver = peer.addTransceiver(AudioStreamTrack() if kind == "audio" else VideoStreamTrack())
+        codecs = RTCRtpSender.getCapabilities(kind).codecs
+        transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType in (mime_type, "video/rtx")])
+        peer.createDataChannel("x")
+        await peer.setLocalDescription(await peer.createOffer())
+        negotiation = publish(peer.localDescription.sdp, capabilities=EVERYTHING)
+        await peer.setRemoteDescription(RTCSessionDescription(negotiation.answer_text, "answer"))
+        (track,) = negotiation.tracks
+        assert f"{kind}/{track.parameters.codec}" == mime_type
+        assert negotiation.data == DataChannels("1", 5000, 262144)
+
+        offer = offer_subscription([track], LOCAL, ssrcs(), data=True)
+        await subscriber.setRemoteDescription(RTCSessionDescription(offer.offer_text, "offer"))
+        await subscriber.setLocalDescription(await subscriber.createAnswer())
+        result = read_subscription_answer(offer, subscriber.localDescription.sdp)
+        assert [accepted.track for accepted in result.accepted] == [track]
+        assert result.data == DataChannels("1", 5000, 262144)
+    finally:
+        await peer.close()
+        await subscriber.close()
 
 
 async def test_aiortc_subscribes_and_loses_a_track() -> None:
