@@ -156,6 +156,7 @@ class Track(_message.Message):
     MID_FIELD_NUMBER: _builtins.int
     CODEC_FIELD_NUMBER: _builtins.int
     STREAM_ID_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """Unique on the node and stable while the track lives."""
     kind: Global___Kind.ValueType
@@ -165,6 +166,8 @@ class Track(_message.Message):
     """RTP encoding name in the registry's spelling, for example "opus" or "VP8"."""
     stream_id: _builtins.str
     """The stream (first part of msid) the publisher put the track in."""
+    muted: _builtins.bool
+    """The publisher muted it: it is forwarded to nobody."""
     def __init__(
         self,
         *,
@@ -173,10 +176,11 @@ class Track(_message.Message):
         mid: _builtins.str = ...,
         codec: _builtins.str = ...,
         stream_id: _builtins.str = ...,
+        muted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "kind", b"kind", "mid", b"mid", "stream_id", b"stream_id", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codec", b"codec", "kind", b"kind", "mid", b"mid", "muted", b"muted", "stream_id", b"stream_id", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -518,6 +522,56 @@ class SetPreferredLayerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetPreferredLayerResponse: _TypeAlias = SetPreferredLayerResponse  # noqa: Y015
+
+@_typing.final
+class SetMutedRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTICIPANT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TRACK_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    track_id: _builtins.str
+    """Empty: every track of `kind`, which may be none. Otherwise the node's id of the track, or the publisher's own (the
+    second part of its msid).
+    """
+    kind: Global___Kind.ValueType
+    muted: _builtins.bool
+    @_builtins.property
+    def participant(self) -> Global___Participant: ...
+    def __init__(
+        self,
+        *,
+        participant: Global___Participant | None = ...,
+        request_id: _builtins.str = ...,
+        track_id: _builtins.str = ...,
+        kind: Global___Kind.ValueType = ...,
+        muted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "muted", b"muted", "participant", b"participant", "request_id", b"request_id", "track_id", b"track_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetMutedRequest: _TypeAlias = SetMutedRequest  # noqa: Y015
+
+@_typing.final
+class SetMutedResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetMutedResponse: _TypeAlias = SetMutedResponse  # noqa: Y015
 
 @_typing.final
 class RemoveParticipantRequest(_message.Message):
@@ -1190,22 +1244,28 @@ class SnapshotParticipant(_message.Message):
     PARTICIPANT_FIELD_NUMBER: _builtins.int
     PUBLISHING_FIELD_NUMBER: _builtins.int
     SUBSCRIBED_TO_FIELD_NUMBER: _builtins.int
+    TRACKS_FIELD_NUMBER: _builtins.int
     publishing: _builtins.bool
     """Published and ready to be subscribed."""
     @_builtins.property
     def participant(self) -> Global___Participant: ...
     @_builtins.property
     def subscribed_to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Track]:
+        """What it publishes, when it is ready."""
+
     def __init__(
         self,
         *,
         participant: Global___Participant | None = ...,
         publishing: _builtins.bool = ...,
         subscribed_to: _abc.Iterable[_builtins.int] | None = ...,
+        tracks: _abc.Iterable[Global___Track] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant", "publishing", b"publishing", "subscribed_to", b"subscribed_to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant", "publishing", b"publishing", "subscribed_to", b"subscribed_to", "tracks", b"tracks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1213,7 +1273,7 @@ Global___SnapshotParticipant: _TypeAlias = SnapshotParticipant  # noqa: Y015
 
 @_typing.final
 class PublisherReady(_message.Message):
-    """SRTP keys of the publisher are installed: it can be announced. Sent again when its tracks change."""
+    """SRTP keys of the publisher are installed: it can be announced. Sent again when its tracks change or are muted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -74,6 +74,11 @@ class MediaServiceStub:
                 request_serializer=rheon_dot_media_dot_v1_dot_media__pb2.SetPreferredLayerRequest.SerializeToString,
                 response_deserializer=rheon_dot_media_dot_v1_dot_media__pb2.SetPreferredLayerResponse.FromString,
                 _registered_method=True)
+        self.SetMuted = channel.unary_unary(
+                '/rheon.media.v1.MediaService/SetMuted',
+                request_serializer=rheon_dot_media_dot_v1_dot_media__pb2.SetMutedRequest.SerializeToString,
+                response_deserializer=rheon_dot_media_dot_v1_dot_media__pb2.SetMutedResponse.FromString,
+                _registered_method=True)
         self.RemoveParticipant = channel.unary_unary(
                 '/rheon.media.v1.MediaService/RemoveParticipant',
                 request_serializer=rheon_dot_media_dot_v1_dot_media__pb2.RemoveParticipantRequest.SerializeToString,
@@ -160,6 +165,14 @@ class MediaServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetMuted(self, request, context):
+        """SetMuted stops or resumes the forwarding of tracks the participant publishes. PublisherReady tells their new state.
+        PUBLISHER_NOT_FOUND when it publishes nothing, WRONG_STATE when it has no track of that id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RemoveParticipant(self, request, context):
         """RemoveParticipant closes everything the participant has in the room. Succeeds when there is nothing.
         """
@@ -233,6 +246,11 @@ def add_MediaServiceServicer_to_server(servicer, server):
                     servicer.SetPreferredLayer,
                     request_deserializer=rheon_dot_media_dot_v1_dot_media__pb2.SetPreferredLayerRequest.FromString,
                     response_serializer=rheon_dot_media_dot_v1_dot_media__pb2.SetPreferredLayerResponse.SerializeToString,
+            ),
+            'SetMuted': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetMuted,
+                    request_deserializer=rheon_dot_media_dot_v1_dot_media__pb2.SetMutedRequest.FromString,
+                    response_serializer=rheon_dot_media_dot_v1_dot_media__pb2.SetMutedResponse.SerializeToString,
             ),
             'RemoveParticipant': grpc.unary_unary_rpc_method_handler(
                     servicer.RemoveParticipant,
@@ -454,6 +472,33 @@ class MediaService:
             '/rheon.media.v1.MediaService/SetPreferredLayer',
             rheon_dot_media_dot_v1_dot_media__pb2.SetPreferredLayerRequest.SerializeToString,
             rheon_dot_media_dot_v1_dot_media__pb2.SetPreferredLayerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetMuted(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rheon.media.v1.MediaService/SetMuted',
+            rheon_dot_media_dot_v1_dot_media__pb2.SetMutedRequest.SerializeToString,
+            rheon_dot_media_dot_v1_dot_media__pb2.SetMutedResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -65,6 +65,10 @@ class MediaServiceStub:
     """Unsubscribe closes the subscribe transport of the pair. Succeeds when there is none."""
     SetPreferredLayer: _grpc.UnaryUnaryMultiCallable[_media_pb2.SetPreferredLayerRequest, _media_pb2.SetPreferredLayerResponse]
     """SetPreferredLayer bounds the layers forwarded to one subscription."""
+    SetMuted: _grpc.UnaryUnaryMultiCallable[_media_pb2.SetMutedRequest, _media_pb2.SetMutedResponse]
+    """SetMuted stops or resumes the forwarding of tracks the participant publishes. PublisherReady tells their new state.
+    PUBLISHER_NOT_FOUND when it publishes nothing, WRONG_STATE when it has no track of that id.
+    """
     RemoveParticipant: _grpc.UnaryUnaryMultiCallable[_media_pb2.RemoveParticipantRequest, _media_pb2.RemoveParticipantResponse]
     """RemoveParticipant closes everything the participant has in the room. Succeeds when there is nothing."""
     ListRooms: _grpc.UnaryUnaryMultiCallable[_media_pb2.ListRoomsRequest, _media_pb2.ListRoomsResponse]
@@ -106,6 +110,10 @@ class MediaServiceAsyncStub(MediaServiceStub):
     """Unsubscribe closes the subscribe transport of the pair. Succeeds when there is none."""
     SetPreferredLayer: _aio.UnaryUnaryMultiCallable[_media_pb2.SetPreferredLayerRequest, _media_pb2.SetPreferredLayerResponse]  # type: ignore[assignment]
     """SetPreferredLayer bounds the layers forwarded to one subscription."""
+    SetMuted: _aio.UnaryUnaryMultiCallable[_media_pb2.SetMutedRequest, _media_pb2.SetMutedResponse]  # type: ignore[assignment]
+    """SetMuted stops or resumes the forwarding of tracks the participant publishes. PublisherReady tells their new state.
+    PUBLISHER_NOT_FOUND when it publishes nothing, WRONG_STATE when it has no track of that id.
+    """
     RemoveParticipant: _aio.UnaryUnaryMultiCallable[_media_pb2.RemoveParticipantRequest, _media_pb2.RemoveParticipantResponse]  # type: ignore[assignment]
     """RemoveParticipant closes everything the participant has in the room. Succeeds when there is nothing."""
     ListRooms: _aio.UnaryUnaryMultiCallable[_media_pb2.ListRoomsRequest, _media_pb2.ListRoomsResponse]  # type: ignore[assignment]
@@ -186,6 +194,16 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_media_pb2.SetPreferredLayerResponse, _abc.Awaitable[_media_pb2.SetPreferredLayerResponse]]:
         """SetPreferredLayer bounds the layers forwarded to one subscription."""
+
+    @_abc_1.abstractmethod
+    def SetMuted(
+        self,
+        request: _media_pb2.SetMutedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_media_pb2.SetMutedResponse, _abc.Awaitable[_media_pb2.SetMutedResponse]]:
+        """SetMuted stops or resumes the forwarding of tracks the participant publishes. PublisherReady tells their new state.
+        PUBLISHER_NOT_FOUND when it publishes nothing, WRONG_STATE when it has no track of that id.
+        """
 
     @_abc_1.abstractmethod
     def RemoveParticipant(
