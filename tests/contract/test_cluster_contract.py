@@ -15,6 +15,7 @@ from rheon_cluster import (
     MemberChanged,
     MemberGone,
     MemoryCluster,
+    MutedTrack,
     NodeId,
     NodeRecord,
     NodeState,
@@ -156,12 +157,14 @@ async def test_a_lost_node_takes_its_placements_along(cluster: Cluster) -> None:
     joined = await join(cluster, ADA)
     number = joined.member.session_number
     await cluster.place("r", ADA, number)
-    await cluster.set_publishing("r", ADA, number, True)
+    await cluster.set_publishing("r", ADA, number, True, (MutedTrack("t", "audio"),))
+    (member,) = await cluster.members("r")
+    assert (member.publishing, member.muted) == (True, (MutedTrack("t", "audio"),))
     await serve(cluster, "b")
     await cluster.remove_node(NodeId("a"))
     assert [node.node_id for node in await cluster.nodes()] == ["b"]
     (member,) = await cluster.members("r")
-    assert (member.node_id, member.publishing) == (None, False)
+    assert (member.node_id, member.publishing, member.muted) == (None, False, ())
     assert (await cluster.place("r", ADA, number)).node_id == "b"
 
 

@@ -149,3 +149,41 @@ async def test_one_publishes_something_else_and_comes_again(browser: Browser, pa
         await until_receiving(grace, "user-83")
         await until_receiving(ada, "user-84")
         assert [event for event in await events(ada) + await events(grace) if event.startswith("error")] == []
+
+
+async def test_a_muted_camera_is_not_sent_and_comes_back(browser: Browser, pages_url: str, dev: Service) -> None:
+    room = "camera off"
+
+    async def set_muted(page: Page, *, muted: bool) -> None:
+        await page.evaluate("(muted) => window.call.room.setMuted('video', muted)", muted)
+
+    async def muted(page: Page) -> dict[str, list[str]]:
+        kinds: dict[str, list[str]] = await page.evaluate("async () => (await import('/pages/call.js')).muted()")
+        return kinds
+
+    async def frame_rate(page: Page, publisher: int) -> float:
+        script = "async (id) => (await window.call.room.stats()).remote.get(id)?.framesPerSecond ?? 0"
+        return float(await page.evaluate(script, publisher))
+
+    async with (
+        in_call(browser, pages_url, dev, 85, room) as ada,
+        in_call(browser, pages_url, dev, 86, room) as grace,
+    ):
+        await until_receiving(grace, "user-85")
+        await set_muted(ada, muted=True)
+        await eventually(lambda: muted(grace), lambda kinds: kinds == {"user-85": ["video"]}, what="the mark")
+        await eventually(lambda: frame_rate(grace, 85), lambda rate: rate == 0, what="no more frames")
+        async with in_call(browser, pages_url, dev, 87, room) as late:
+            await eventually(lambda: muted(late), lambda kinds: kinds.get("user-85") == ["video"], what="the mark")
+            await until_receiving(late, "user-86")
+            assert await frame_rate(late, 85) == 0
+            again = "async (constraints) => (await import('/pages/call.js')).publishAgain(constraints)"
+            await ada.evaluate(again, {"audio": True, "video": {"width": 320, "height": 180, "frameRate": 10}})
+            await until_receiving(ada, "user-86")
+            await eventually(lambda: muted(late), lambda kinds: kinds.get("user-85") == ["video"], what="the mark")
+            await set_muted(ada, muted=False)
+            await until_receiving(late, "user-85")
+            await until_receiving(grace, "user-85")
+            assert (await muted(grace))["user-85"] == []
+        seen = [event for event in await events(grace) if event.startswith("user-85")]
+        assert (seen[0], seen[-1]) == ("user-85 mutes video", "user-85 unmutes video")

@@ -30,6 +30,7 @@ class FakeParticipant:
     participant: media_pb2.Participant
     offers: list[str] = field(default_factory=list)
     ready: bool = False
+    muted: tuple[media_pb2.Track, ...] = ()
     subscriptions: dict[int, int] = field(default_factory=dict)
     """Publisher to the id of the latest offer."""
     answers: list[tuple[int, int, str]] = field(default_factory=list)
@@ -88,7 +89,8 @@ class FakeMediaNode(media_pb2_grpc.MediaServiceServicer):
         """The publisher's keys are installed."""
         held = self.participants[room, user_id]
         held.ready = True
-        self.emit(media_pb2.WatchEventsResponse(publisher_ready=media_pb2.PublisherReady(participant=held.participant)))
+        ready = media_pb2.PublisherReady(participant=held.participant, tracks=held.muted)
+        self.emit(media_pb2.WatchEventsResponse(publisher_ready=ready))
 
     def fail_publisher(self, room: str, user_id: int) -> None:
         """The publish transport fails."""
@@ -184,6 +186,19 @@ class FakeMediaNode(media_pb2_grpc.MediaServiceServicer):
         await self._enter("SetPreferredLayer", request, context)
         return media_pb2.SetPreferredLayerResponse()
 
+    async def SetMuted(self, request: Any, context: Any) -> media_pb2.SetMutedResponse:
+        """See the contract. Every publisher has one track of each kind, named by its kind's number."""
+        await self._enter("SetMuted", request, context)
+        held = await self._hold(request.participant, context)
+        if not held.offers:
+            await fail(context, grpc.StatusCode.NOT_FOUND, "PUBLISHER_NOT_FOUND", "publishes nothing")
+        track = media_pb2.Track(track_id=f"track-{request.kind}", kind=request.kind, muted=True)
+        others = tuple(each for each in held.muted if each != track)
+        held.muted = (*others, track) if request.muted else others
+        if held.ready:
+            self.make_ready(request.participant.room, request.participant.user_id)
+        return media_pb2.SetMutedResponse()
+
     async def RemoveParticipant(self, request: Any, context: Any) -> media_pb2.RemoveParticipantResponse:
         """See the contract."""
         await self._enter("RemoveParticipant", request, context)
@@ -237,6 +252,7 @@ class FakeMediaNode(media_pb2_grpc.MediaServiceServicer):
                         participant=held.participant,
                         publishing=held.ready,
                         subscribed_to=list(held.subscriptions),
+                        tracks=held.muted,
                     )
                     for held in self.participants.values()
                     if held.participant.gateway_id == request.gateway_id

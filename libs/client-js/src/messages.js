@@ -16,6 +16,7 @@
  *   | {type: "subscribe-request", roomName: string, publisherId: number}
  *   | {type: "subscribe-answer", roomName: string, publisherId: number, answer: string}
  *   | {type: "unsubscribe", roomName: string, publisherId: number}
+ *   | {type: "set-muted", roomName: string, kind: "audio" | "video", muted: boolean}
  *   | {type: "ping"}} ClientMessage
  */
 
@@ -37,7 +38,9 @@
  *   | {type: "subscribe-offer", roomName: string, publisherId: number, offer: string}
  *   | {type: "subscribe-ice-candidate", roomName: string, publisherId: number, candidate: WireCandidate | null}
  *   | {type: "new-publisher", roomName: string, publisherId: number, username: string}
- *   | {type: "publisher-left", roomName: string, publisherId: number}} RoomMessage
+ *   | {type: "publisher-left", roomName: string, publisherId: number}
+ *   | {type: "track-muted", roomName: string, publisherId: number, trackId: string, kind: "audio" | "video",
+ *       muted: boolean}} RoomMessage
  */
 
 /** @typedef {Authenticated | ServerError | RoomMessage | {type: "pong"}} ServerMessage */

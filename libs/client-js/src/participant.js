@@ -9,6 +9,8 @@ export class Participant {
   publishing = false;
   /** Whether the participant joined by name, so that it stays when it stops publishing. */
   joined = false;
+  /** Of the tracks of each kind, those the participant has muted, by the server's track id. */
+  #muted = { audio: new Set(), video: new Set() };
   /** @type {RTCPeerConnectionState} state of the connection that brings this participant's media */
   connectionState = "new";
 
@@ -19,5 +21,32 @@ export class Participant {
   constructor(userId, username) {
     this.userId = userId;
     this.username = username;
+  }
+
+  /**
+   * Whether the participant has muted what it publishes of a kind: nothing of it arrives.
+   *
+   * @param {"audio" | "video"} kind
+   */
+  isMuted(kind) {
+    return this.#muted[kind].size > 0;
+  }
+
+  /**
+   * Called by the room.
+   *
+   * @param {"audio" | "video"} kind
+   * @param {string} trackId
+   * @param {boolean} muted
+   */
+  noteMuted(kind, trackId, muted) {
+    if (muted) this.#muted[kind].add(trackId);
+    else this.#muted[kind].delete(trackId);
+  }
+
+  /** Whatever was muted is gone. Called by the room. */
+  forgetMuted() {
+    this.#muted.audio.clear();
+    this.#muted.video.clear();
   }
 }

@@ -7,7 +7,7 @@ import { StatsMeter } from "./stats.js";
 /**
  * Keeps one stream published: makes its connection, and makes it again when it fails or the server could not.
  *
- * @extends {Emitter<{state: RTCPeerConnectionState, error: RheonError}>}
+ * @extends {Emitter<{state: RTCPeerConnectionState, published: undefined, error: RheonError}>}
  */
 export class Publishing extends Emitter {
   #send;
@@ -15,6 +15,7 @@ export class Publishing extends Emitter {
   #publisher = null;
   #meter = new StatsMeter();
   #attempt = 0;
+  #published = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retry;
   #closed = false;
@@ -58,6 +59,11 @@ export class Publishing extends Emitter {
     this.#later();
   }
 
+  /** Whether the server has accepted what is published now. */
+  get published() {
+    return this.#published;
+  }
+
   /** @param {string} sdp */
   handleAnswer(sdp) {
     void this.#publisher?.handleAnswer(sdp);
@@ -95,6 +101,8 @@ export class Publishing extends Emitter {
       this.emit("state", state);
     });
     await publisher.start();
+    this.#published = true;
+    this.emit("published", undefined);
   }
 
   #later() {
@@ -116,5 +124,6 @@ export class Publishing extends Emitter {
     clearTimeout(this.#retry);
     this.#publisher?.close();
     this.#publisher = null;
+    this.#published = false;
   }
 }

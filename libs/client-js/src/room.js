@@ -21,6 +21,7 @@ const JOIN_TIMEOUT_MS = 10_000;
  *   "participant-left": Participant,
  *   track: {participant: Participant, track: MediaStreamTrack},
  *   "track-removed": {participant: Participant, track: MediaStreamTrack},
+ *   "track-muted": {participant: Participant, kind: "audio" | "video", trackId: string, muted: boolean},
  *   "publish-state": RTCPeerConnectionState,
  *   error: RheonError,
  *   left: RheonError | null,
@@ -37,6 +38,8 @@ export class Room extends Emitter {
   #joining = null;
   /** @type {Publishing | null} */
   #publishing = null;
+  /** @type {Set<"audio" | "video">} kinds of what we publish that are muted */
+  #muted = new Set();
   /** @type {Map<number, Subscription>} by publisher id */
   #subscriptions = new Map();
 
@@ -105,11 +108,13 @@ export class Room extends Emitter {
   async publish(stream) {
     if (this.#state === "left") throw new RheonError("closed", "You left the room.");
     this.#publishing?.close();
+    for (const track of stream.getTracks()) if (this.#mutes(track)) track.enabled = false;
     const publishing = new Publishing(stream, (offer) => {
       this.#send({ type: "publish-offer", roomName: this.name, offer });
     });
     this.#publishing = publishing;
     publishing.on("state", (state) => this.emit("publish-state", state));
+    publishing.on("published", () => this.#muted.forEach((kind) => this.#sendMuted(kind, true)));
     publishing.on("error", (error) => this.emit("error", error));
     await publishing.start();
   }
@@ -123,13 +128,18 @@ export class Room extends Emitter {
   }
 
   /**
-   * Mutes or unmutes what we publish of one kind, here and at once: a disabled track sends silence or black frames.
+   * Mutes or unmutes what we publish of one kind: here and at once (a disabled track sends silence or black frames),
+   * and at the server, which then sends it to nobody and tells the others. What is published later of a muted kind is
+   * muted as well.
    *
    * @param {"audio" | "video"} kind
    * @param {boolean} muted
    */
   setMuted(kind, muted) {
     for (const track of this.localStream?.getTracks() ?? []) if (track.kind === kind) track.enabled = !muted;
+    if (muted) this.#muted.add(kind);
+    else this.#muted.delete(kind);
+    if (this.#publishing?.published) this.#sendMuted(kind, muted);
   }
 
   /** Leaves the room. */
@@ -178,6 +188,9 @@ export class Room extends Emitter {
         break;
       case "publisher-left":
         this.#unpublished(message.publisherId);
+        break;
+      case "track-muted":
+        this.#trackMuted(message);
         break;
       case "publish-answer":
         this.#publishing?.handleAnswer(message.answer);
@@ -240,6 +253,7 @@ export class Room extends Emitter {
       if (user.userId === this.self.userId) continue;
       const participant = this.#add(user);
       participant.joined = true;
+      participant.forgetMuted();
       participant.publishing = false; // publishers are announced one by one from here on
       this.emit("participant-changed", participant);
     }
@@ -273,6 +287,7 @@ export class Room extends Emitter {
     if (user.userId === this.self.userId) return;
     const participant = this.#add(user);
     participant.publishing = true;
+    participant.forgetMuted(); // what is muted now is told right after this
     this.#subscribe(participant);
     this.emit("participant-changed", participant);
   }
@@ -283,8 +298,31 @@ export class Room extends Emitter {
     if (!participant) return;
     this.#unsubscribe(userId);
     participant.publishing = false;
+    participant.forgetMuted();
     if (participant.joined) this.emit("participant-changed", participant);
     else this.#remove(userId); // it became a member by publishing, and nothing else tells that it went
+  }
+
+  /** @param {Extract<import("./messages.js").RoomMessage, {type: "track-muted"}>} message */
+  #trackMuted({ publisherId, trackId, kind, muted }) {
+    const participant = this.participants.get(publisherId);
+    if (!participant) return;
+    participant.noteMuted(kind, trackId, muted);
+    this.emit("track-muted", { participant, kind, trackId, muted });
+    this.emit("participant-changed", participant);
+  }
+
+  /** @param {MediaStreamTrack} track */
+  #mutes({ kind }) {
+    return this.#muted.has(/** @type {"audio" | "video"} */ (kind));
+  }
+
+  /**
+   * @param {"audio" | "video"} kind
+   * @param {boolean} muted
+   */
+  #sendMuted(kind, muted) {
+    this.#send({ type: "set-muted", roomName: this.name, kind, muted });
   }
 
   /** @param {Participant} participant */

@@ -15,6 +15,7 @@ from rheon_cluster.records import (
     Joined,
     JoinRequest,
     Member,
+    MutedTrack,
     NodeId,
     NodeRecord,
     RoomUpdate,
@@ -59,8 +60,18 @@ class Cluster(Protocol):
         Raises NoNodeAvailableError, StaleSessionError.
         """
 
-    async def set_publishing(self, room: str, user_id: UserId, session_number: SessionNumber, publishing: bool) -> None:
-        """Record whether the member can be subscribed. Raises StaleSessionError."""
+    async def set_publishing(
+        self,
+        room: str,
+        user_id: UserId,
+        session_number: SessionNumber,
+        publishing: bool,
+        muted: tuple[MutedTrack, ...] = (),
+    ) -> None:
+        """Record whether the member can be subscribed, and which of its tracks are muted.
+
+        Raises StaleSessionError.
+        """
 
     async def members(self, room: str) -> tuple[Member, ...]:
         """Return the members of a room; empty when there is no such room."""

@@ -19,6 +19,7 @@ from rheon_cluster.records import (
     Member,
     MemberChanged,
     MemberGone,
+    MutedTrack,
     NodeId,
     NodeRecord,
     RoomSnapshot,
@@ -102,7 +103,7 @@ class MemoryCluster:
                 room.node_id = None
             for member in list(room.members.values()):
                 if member.node_id == node_id:
-                    self._change(name, room, replace(member, node_id=None, publishing=False))
+                    self._change(name, room, replace(member, node_id=None, publishing=False, muted=()))
         del self._placed[node_id]
 
     async def nodes(self) -> tuple[NodeRecord, ...]:
@@ -154,11 +155,18 @@ class MemoryCluster:
         self._change(room, found, replace(member, node_id=node.node_id))
         return node
 
-    async def set_publishing(self, room: str, user_id: UserId, session_number: SessionNumber, publishing: bool) -> None:
+    async def set_publishing(
+        self,
+        room: str,
+        user_id: UserId,
+        session_number: SessionNumber,
+        publishing: bool,
+        muted: tuple[MutedTrack, ...] = (),
+    ) -> None:
         """See `Cluster.set_publishing`."""
         found, member = self._live(room, user_id, session_number)
-        if member.publishing != publishing:
-            self._change(room, found, replace(member, publishing=publishing))
+        if (member.publishing, member.muted) != (publishing, muted):
+            self._change(room, found, replace(member, publishing=publishing, muted=muted))
 
     async def members(self, room: str) -> tuple[Member, ...]:
         """See `Cluster.members`."""

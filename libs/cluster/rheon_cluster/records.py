@@ -31,6 +31,16 @@ class NodeRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class MutedTrack:
+    """A track its publisher has muted."""
+
+    track_id: str
+    """As its media node names it."""
+    kind: str
+    """`audio` or `video`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """One user's session in one room."""
 
@@ -47,6 +57,8 @@ class Member:
     """The media node that carries the member, once it needed one."""
     publishing: bool = False
     """Its tracks can be subscribed."""
+    muted: tuple[MutedTrack, ...] = ()
+    """Of its tracks: those forwarded to nobody at present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class MemberChanged:
-    """A member joined, became explicit, was placed, or started or stopped publishing: its whole new record."""
+    """A member joined, became explicit, was placed, started or stopped publishing, muted a track: its new record."""
 
     version: int
     member: Member

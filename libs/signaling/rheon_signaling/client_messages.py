@@ -1,6 +1,6 @@
 """What a client may say. Field names are snake_case here and camelCase on the wire; tags are kebab-case."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -96,6 +96,14 @@ class SetPreferredLayer(RoomMessage, frozen=True, kw_only=True, tag="set-preferr
     track_id: str | None = None
 
 
+class SetMuted(RoomMessage, frozen=True, kw_only=True, tag="set-muted"):
+    """Mute or unmute what the sender publishes: one track, by the server's id or its own, or all of one kind."""
+
+    muted: bool
+    kind: Literal["audio", "video"] | None = None
+    track_id: str | None = None
+
+
 class RelayMessage(RoomMessage, frozen=True, kw_only=True):
     """Base of what is passed on between clients: to one member, or to all others."""
 
@@ -136,6 +144,7 @@ AnyClientMessage = (
     | Unsubscribe
     | RestartIce
     | SetPreferredLayer
+    | SetMuted
     | RelayOffer
     | RelayAnswer
     | RelayIceCandidate

@@ -6,7 +6,7 @@ shapes, null for absent, unknown extra fields, a first message with only `token`
 
 import re
 import types
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import UNSET
@@ -172,12 +172,20 @@ def _check(message: AnyClientMessage) -> None:
         case messages.SetPreferredLayer(spatial=spatial, temporal=temporal, track_id=track_id):
             if not 0 <= spatial <= MAX_LAYER or not 0 <= (temporal or 0) <= MAX_LAYER:
                 raise _malformed(f"layers are 0 to {MAX_LAYER}")
-            if track_id is not None and len(track_id) > MAX_TRACK_ID_CHARACTERS:
-                raise _malformed("trackId is too long")
+            _check_track_id(track_id)
+        case messages.SetMuted(kind=kind, track_id=track_id):
+            if (kind is None) == (track_id is None):
+                raise _malformed("set-muted needs either kind or trackId")
+            _check_track_id(track_id)
         case _:
             pass
     if isinstance(message, messages.RoomMessage):
         _check_room_name(message.room_name)
+
+
+def _check_track_id(track_id: str | None) -> None:
+    if track_id is not None and not 0 < len(track_id) <= MAX_TRACK_ID_CHARACTERS:
+        raise _malformed(f"trackId has 1 to {MAX_TRACK_ID_CHARACTERS} characters")
 
 
 def _check_room_name(name: str) -> None:
@@ -201,6 +209,5 @@ def _type_name(kind: Any) -> str:
                 _type_name(part) for part in get_args(kind) if part not in (types.NoneType, msgspec.UnsetType)
             )
         )
-    return {str: "string", int: "integer", list: "list"}.get(kind) or {list: "list", dict: "object"}.get(
-        getattr(kind, "__origin__", kind), "value"
-    )
+    names = {str: "string", int: "integer", bool: "boolean", list: "list", dict: "object", Literal: "string"}
+    return names.get(kind) or names.get(getattr(kind, "__origin__", kind), "value")

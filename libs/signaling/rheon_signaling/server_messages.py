@@ -89,6 +89,16 @@ class PublisherLeft(ServerMessage, frozen=True, kw_only=True, tag="publisher-lef
     publisher_id: int
 
 
+class TrackMuted(ServerMessage, frozen=True, kw_only=True, tag="track-muted"):
+    """Somebody else muted a track; unmuted, or took the muted track away."""
+
+    room_name: str
+    publisher_id: int
+    track_id: str
+    kind: str
+    muted: bool
+
+
 class RelayedOffer(ServerMessage, frozen=True, kw_only=True, tag="offer"):
     """Offer of another member."""
 

@@ -6,7 +6,7 @@ ProtocolError thrown in where the effect failed. Nothing here does anything.
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rheon_cluster import Joined, Member
 from rheon_signaling.server_messages import ServerMessage
@@ -108,6 +108,15 @@ class SetLayer:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMuted:
+    """Mute or unmute one track, or all of `kind`. Outcome: None."""
+
+    track_id: str | None
+    kind: Literal["audio", "video"] | None
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Relay:
     """Pass a message to one member, or to all others when no target is named. Outcome: None."""
 
@@ -115,7 +124,7 @@ class Relay:
     message: ServerMessage
 
 
-NodeCommand = Publish | Unpublish | Subscribe | RestartIce | Answer | Unsubscribe | SetLayer
+NodeCommand = Publish | Unpublish | Subscribe | RestartIce | Answer | Unsubscribe | SetLayer | SetMuted
 Effect = Send | Join | Leave | ListMembers | Settle | Relay | NodeCommand
 Outcome = Joined | Offer | str | tuple[Member, ...] | None
 

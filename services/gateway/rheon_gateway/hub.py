@@ -205,6 +205,8 @@ class Hub:
     def _without_node(self, member: Member, command: NodeCommand) -> Outcome:
         if isinstance(command, effects.Unpublish | effects.Unsubscribe):
             return None
+        if isinstance(command, effects.SetMuted):
+            raise ProtocolError(ErrorCode.NOT_FOUND, f"You publish nothing in room {member.room}")
         publisher_id = getattr(command, "publisher_id", 0)
         text = f"No subscription to publisher {publisher_id} in room {member.room}"
         raise ProtocolError(ErrorCode.NOT_FOUND, text)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import assert_never
 
-from rheon_cluster import Cluster, Member, NodeId, NodeRecord, StaleSessionError
+from rheon_cluster import Cluster, Member, MutedTrack, NodeId, NodeRecord, StaleSessionError
 from rheon_gateway.effects import Offer
 from rheon_gateway.hub import Hub
 from rheon_gateway.nodes import (
@@ -38,7 +38,7 @@ class NodeEvents:
             participant = Participant(member.room, member.user_id, member.session_number)
             ready = snapshot.participants.get(participant, False)
             was_ready = await self._is_publishing(member)
-            await self._set_publishing(member, ready)
+            await self._set_publishing(member, ready, snapshot.muted.get(participant, ()))
             if was_ready and not ready:
                 self._report_lost(seat, publishing=True)
 
@@ -66,8 +66,8 @@ class NodeEvents:
         if seat is None or (member := seat.session.member) is None or member.node_id != node_id:
             return
         match event:
-            case PublisherReady():
-                await self._set_publishing(member, True)
+            case PublisherReady(muted=muted):
+                await self._set_publishing(member, True, muted)
             case PublisherClosed():
                 await self._set_publishing(member, False)
             case SubscriptionOffered(publisher_id=publisher_id, offer=offer, offer_id=offer_id):
@@ -106,9 +106,9 @@ class NodeEvents:
             for other in members
         )
 
-    async def _set_publishing(self, member: Member, publishing: bool) -> None:
+    async def _set_publishing(self, member: Member, publishing: bool, muted: tuple[MutedTrack, ...] = ()) -> None:
         try:
-            await self._cluster.set_publishing(member.room, member.user_id, member.session_number, publishing)
+            await self._cluster.set_publishing(member.room, member.user_id, member.session_number, publishing, muted)
         except StaleSessionError:
             # A later session took over; its own events count.
             return

@@ -29,6 +29,7 @@ RoomRequest = (
     | client.Unsubscribe
     | client.RestartIce
     | client.SetPreferredLayer
+    | client.SetMuted
     | client.RelayOffer
     | client.RelayAnswer
     | client.RelayIceCandidate
@@ -75,6 +76,8 @@ class RoomSession:
                 return self._restart_ice(message)
             case client.SetPreferredLayer():
                 return self._set_layer(message)
+            case client.SetMuted():
+                return self._set_muted(message)
             case client.RelayOffer() | client.RelayAnswer() | client.RelayIceCandidate():
                 return self._relay(message)
             case _:
@@ -192,6 +195,10 @@ class RoomSession:
         self._require_member()
         temporal = _HIGHEST_LAYER if message.temporal is None else message.temporal
         yield effects.SetLayer(message.publisher_id, message.track_id or "", message.spatial, temporal)
+
+    def _set_muted(self, message: client.SetMuted) -> Steps:
+        self._require_member()
+        yield effects.SetMuted(message.track_id, message.kind, message.muted)
 
     def _relay(self, message: client.RelayOffer | client.RelayAnswer | client.RelayIceCandidate) -> Steps:
         if not self._p2p_relay:

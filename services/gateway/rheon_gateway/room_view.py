@@ -7,11 +7,12 @@ what it does not know yet. So nothing is announced twice, and a gap in the room'
 from collections.abc import Iterable
 from typing import assert_never
 
-from rheon_cluster import Member, MemberChanged, MemberGone, RoomSnapshot, RoomUpdate, SessionNumber, UserId
+from rheon_cluster import Member, MemberChanged, MemberGone, MutedTrack, RoomSnapshot, RoomUpdate, SessionNumber, UserId
 from rheon_signaling.server_messages import (
     NewPublisher,
     PublisherLeft,
     ServerMessage,
+    TrackMuted,
     User,
     UserJoined,
     UserLeft,
@@ -60,6 +61,7 @@ class Announcer:
         self._expected: dict[UserId, SessionNumber] = {}
         self._users: dict[UserId, SessionNumber] = {}
         self._publishers: dict[UserId, SessionNumber] = {}
+        self._muted: dict[UserId, tuple[MutedTrack, ...]] = {}
 
     def joined(self, version: int) -> None:
         """The member joined at this version of the room: older views say nothing to it."""
@@ -114,6 +116,7 @@ class Announcer:
             self._publishers[user_id] = self._expected.pop(user_id)
         if user_id in self._publishers and self._publishers[user_id] != published:
             del self._publishers[user_id]
+            self._muted.pop(user_id, None)
             messages.append(PublisherLeft(room_name=self._room, publisher_id=user_id))
         if user_id in self._users and self._users[user_id] != joined:
             del self._users[user_id]
@@ -126,4 +129,25 @@ class Announcer:
         if published is not None and user_id not in self._publishers:
             self._publishers[user_id] = published
             messages.append(NewPublisher(room_name=self._room, publisher_id=user_id, username=member.username))
+        if user_id in self._publishers:
+            messages.extend(self._muting(user_id, member.muted))
         return messages
+
+    def _muting(self, user_id: UserId, muted: tuple[MutedTrack, ...]) -> list[ServerMessage]:
+        told = self._muted.get(user_id, ())
+        if muted:
+            self._muted[user_id] = muted
+        else:
+            self._muted.pop(user_id, None)
+        changes = [(track, False) for track in told if track not in muted]
+        changes += [(track, True) for track in muted if track not in told]
+        return [
+            TrackMuted(
+                room_name=self._room,
+                publisher_id=user_id,
+                track_id=track.track_id,
+                kind=track.kind,
+                muted=is_muted,
+            )
+            for track, is_muted in changes
+        ]

@@ -9,6 +9,9 @@ export async function join({ url, token, roomName }) {
   const room = await client.join(roomName);
   room.on("left", (reason) => events.push(`left ${reason?.reason}`));
   room.on("error", ({ reason, message }) => events.push(`error ${reason}: ${message}`));
+  room.on("track-muted", ({ participant, kind, muted }) => {
+    events.push(`${participant.username} ${muted ? "mutes" : "unmutes"} ${kind}`);
+  });
   const video = { width: 320, height: 180, frameRate: 10 };
   await room.publish(await navigator.mediaDevices.getUserMedia({ audio: true, video }));
   window.call = { client, room, events };
@@ -20,6 +23,17 @@ export async function frameRates() {
   const { remote } = await room.stats();
   return Object.fromEntries(
     [...room.participants.values()].map(({ userId, username }) => [username, remote.get(userId)?.framesPerSecond ?? 0]),
+  );
+}
+
+/** Which kinds every participant has muted, by user name. */
+export function muted() {
+  const kinds = ["audio", "video"];
+  return Object.fromEntries(
+    [...window.call.room.participants.values()].map((participant) => [
+      participant.username,
+      kinds.filter((kind) => participant.isMuted(kind)),
+    ]),
   );
 }
 

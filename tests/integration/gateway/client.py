@@ -36,7 +36,7 @@ class Client:
         self.socket = socket
         self.user_id = user_id
 
-    async def send(self, kind: str, **fields: Any) -> None:
+    async def send(self, kind: str, /, **fields: Any) -> None:
         await self.socket.send_json({"type": kind, **fields})
 
     async def receive(self) -> Message:

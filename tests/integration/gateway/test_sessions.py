@@ -153,6 +153,29 @@ async def test_subscriptions(site: Site) -> None:
     assert (await viewer.expect("error"))["code"] == 409
 
 
+async def test_muting(site: Site) -> None:
+    publisher, viewer = await site.user(1), await site.user(2)
+    await viewer.join()
+    await publisher.join()
+    await viewer.expect("user-joined")
+    await publisher.send("set-muted", roomName="r", kind="audio", muted=True)
+    assert (await publisher.expect("error"))["code"] == 404
+    await publisher.publish()
+    assert await viewer.expect("new-publisher") == {"publisherId": 1, "username": "user 1"}
+    for muted in (True, True, False, True):
+        await publisher.send("set-muted", roomName="r", kind="audio", muted=muted)
+    track = {"publisherId": 1, "trackId": "track-1", "kind": "audio"}
+    for muted in (True, False, True):
+        assert await viewer.expect("track-muted") == {**track, "muted": muted}
+    late = await site.user(3)
+    await late.join()
+    await late.expect("new-publisher")
+    assert await late.expect("track-muted") == {**track, "muted": True}
+    assert await late.silent()
+    assert await publisher.expect("user-joined") == {"user": {"userId": 3, "username": "user 3"}}
+    assert await publisher.silent()
+
+
 async def test_subscribing_to_nobody(site: Site) -> None:
     client = await site.user(1)
     await client.send("subscribe-request", roomName="r", publisherId=2)

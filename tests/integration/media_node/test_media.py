@@ -164,6 +164,51 @@ async def test_preferred_layers_are_taken_and_media_goes_on(gateway: Gateway) ->
         await bob.until(lambda: enough(bob.core))
 
 
+async def test_a_muted_track_stops_and_goes_on_at_a_key_frame(gateway: Gateway) -> None:
+    published = tracks("audio", "video")
+
+    async def mute(*, muted: bool) -> None:
+        request = pb.SetMutedRequest(participant=participant(1), kind=pb.KIND_VIDEO, muted=muted)
+        await gateway.stub.SetMuted(request, timeout=5)
+        ready = (await gateway.event("publisher_ready")).publisher_ready
+        assert {track.codec: track.muted for track in ready.tracks} == {"opus": False, "VP8": muted}
+
+    async with NativePeer() as ada, NativePeer() as bob, NativePeer() as eve:
+        await gateway.publish(1, ada, published)
+        await gateway.subscribe(2, 1, bob)
+        await stream(ada, published)
+        await bob.until(lambda: enough(bob.core))
+        room = await gateway.stub.GetRoom(pb.GetRoomRequest(room="room"), timeout=5)
+        audio, video = (forward.ssrc for forward in room.subscriptions[0].forwards)
+
+        await mute(muted=True)
+        await gateway.subscribe(3, 1, eve)
+        # Audio sent after the mute shows that the node has taken it.
+        ada.core.send_audio(published[0])
+        before = bob.core.received[audio]
+        await bob.until(lambda: bob.core.received[audio] > before)
+        heard, seen = bob.core.received[audio], bob.core.received[video]
+        await stream(ada, published)
+        await bob.until(lambda: bob.core.received[audio] >= heard + FRAMES * 0.9)
+        assert bob.core.received[video] == seen
+        assert len(eve.core.received) == 1
+
+        for _ in range(200):  # more than the node keeps: no key frame is left to begin with
+            ada.core.send_video(published[1], key_frame=False)
+            await asyncio.sleep(0.002)
+        requests = ada.core.rtcp_types[206]
+        await mute(muted=False)
+        ada.core.send_video(published[1], key_frame=False)
+        await ada.until(lambda: ada.core.rtcp_types[206] > requests)
+        ada.core.send_audio(published[0])
+        heard = bob.core.received[audio]
+        await bob.until(lambda: bob.core.received[audio] > heard)
+        assert bob.core.received[video] == seen
+        await stream(ada, published)
+        await bob.until(lambda: bob.core.received[video] >= seen + FRAMES * 3 * 0.9)
+        await eve.until(lambda: len(eve.core.received) == 2)
+
+
 async def test_restarting_a_subscription_keeps_media_flowing(gateway: Gateway) -> None:
     published = tracks("audio", "video")
     async with NativePeer() as ada, NativePeer() as bob:

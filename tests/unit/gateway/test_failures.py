@@ -6,10 +6,11 @@ from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import AioRpcError, Metadata
 
-from rheon_gateway.effects import Answer, NodeCommand, Publish, Subscribe
+from rheon_gateway.effects import Answer, NodeCommand, Publish, SetMuted, Subscribe
 from rheon_gateway.nodes.failures import is_transient, protocol_error, reason_of
 
 PUBLISH, SUBSCRIBE, ANSWER = Publish("o"), Subscribe(5), Answer(5, 1, "a")
+MUTE = SetMuted(None, "audio", muted=True)
 
 
 def failure(
@@ -32,6 +33,8 @@ def failure(
         (grpc.StatusCode.NOT_FOUND, "ROOM_NOT_FOUND", SUBSCRIBE, 404),
         (grpc.StatusCode.NOT_FOUND, "PUBLISHER_NOT_FOUND", SUBSCRIBE, 404),
         (grpc.StatusCode.NOT_FOUND, "SUBSCRIPTION_NOT_FOUND", ANSWER, 404),
+        (grpc.StatusCode.NOT_FOUND, "PUBLISHER_NOT_FOUND", MUTE, 404),
+        (grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE", MUTE, 409),
         (grpc.StatusCode.FAILED_PRECONDITION, "STALE_SESSION", PUBLISH, 409),
         (grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE", ANSWER, 409),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY", PUBLISH, 429),

@@ -228,6 +228,8 @@ def test_unsubscribing_from_one_and_from_all() -> None:
 
 
 def test_layers_default_to_the_highest() -> None:
+    muting = client.SetMuted(room_name=ROOM, kind="audio", muted=True)
+    assert joined_world().run(muting) == [effects.SetMuted(None, "audio", muted=True)]
     message = client.SetPreferredLayer(room_name=ROOM, publisher_id=BOB, spatial=0)
     assert joined_world().run(message) == [effects.SetLayer(2, "", 0, 2)]
 
@@ -265,6 +267,7 @@ def test_relaying_can_be_switched_off() -> None:
         client.RestartIce(room_name=ROOM),
         client.SubscribeAnswer(room_name=ROOM, publisher_id=2, answer="a"),
         client.SetPreferredLayer(room_name=ROOM, publisher_id=2, spatial=0),
+        client.SetMuted(room_name=ROOM, kind="audio", muted=True),
     ],
 )
 def test_only_members_may(message: RoomRequest) -> None:

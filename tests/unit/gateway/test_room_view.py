@@ -2,9 +2,19 @@
 
 from dataclasses import replace
 
-from rheon_cluster import GatewayId, Member, MemberChanged, MemberGone, NodeId, RoomSnapshot, SessionNumber, UserId
+from rheon_cluster import (
+    GatewayId,
+    Member,
+    MemberChanged,
+    MemberGone,
+    MutedTrack,
+    NodeId,
+    RoomSnapshot,
+    SessionNumber,
+    UserId,
+)
 from rheon_gateway.room_view import Announcer, RoomView
-from rheon_signaling.server_messages import NewPublisher, PublisherLeft, User, UserJoined, UserLeft
+from rheon_signaling.server_messages import NewPublisher, PublisherLeft, TrackMuted, User, UserJoined, UserLeft
 
 ADA, BOB, EVE = UserId(1), UserId(2), UserId(3)
 
@@ -25,6 +35,10 @@ def member(user: UserId, number: int = 10, *, explicit: bool = False, publishing
 
 def new_publisher(user: UserId) -> NewPublisher:
     return NewPublisher(room_name="r", publisher_id=user, username=f"user {user}")
+
+
+def muted(user: UserId, track: MutedTrack, *, muted: bool = True) -> TrackMuted:
+    return TrackMuted(room_name="r", publisher_id=user, track_id=track.track_id, kind=track.kind, muted=muted)
 
 
 def left(user: UserId) -> PublisherLeft:
@@ -149,3 +163,41 @@ def test_old_updates_change_nothing() -> None:
     view = view_of(member(ADA), version=5)
     assert not view.apply(MemberChanged(5, member(BOB)))
     assert BOB not in view.members
+
+
+MIC, CAMERA = MutedTrack("t-0", "audio"), MutedTrack("t-1", "video")
+
+
+def test_changes_of_muting_are_told_once() -> None:
+    view = view_of(member(BOB, publishing=True))
+    announcer = settled(view)
+    announcer.news(view)
+    view.apply(MemberChanged(2, replace(member(BOB, publishing=True), muted=(MIC, CAMERA))))
+    assert announcer.news(view, BOB) == [muted(BOB, MIC), muted(BOB, CAMERA)]
+    assert announcer.news(view) == []
+    view.apply(MemberChanged(3, replace(member(BOB, publishing=True), muted=(CAMERA,))))
+    assert announcer.news(view, BOB) == [muted(BOB, MIC, muted=False)]
+
+
+def test_a_late_joiner_is_told_what_is_muted_after_who_publishes() -> None:
+    view = view_of(replace(member(BOB, publishing=True), muted=(MIC,)), replace(member(EVE), muted=(MIC,)))
+    assert settled(view).news(view) == [new_publisher(BOB), muted(BOB, MIC)]
+
+
+def test_muting_is_forgotten_with_the_publisher() -> None:
+    view = view_of(replace(member(BOB, publishing=True), muted=(MIC,)))
+    announcer = settled(view)
+    announcer.news(view)
+    view.apply(MemberChanged(2, member(BOB)))
+    assert announcer.news(view, BOB) == [left(BOB)]
+    view.apply(MemberChanged(3, member(BOB, publishing=True)))
+    assert announcer.news(view, BOB) == [new_publisher(BOB)]
+
+
+def test_who_subscribed_before_an_announcement_is_told_what_is_muted() -> None:
+    publisher = replace(member(BOB, publishing=True), muted=(MIC,))
+    view = view_of(publisher)
+    announcer = Announcer("r", ADA)
+    announcer.joined(1)
+    announcer.settle(publisher=publisher)
+    assert announcer.news(view) == [muted(BOB, MIC)]

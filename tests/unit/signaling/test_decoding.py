@@ -17,6 +17,7 @@ from rheon_signaling.client_messages import (
     RelayIceCandidate,
     RelayOffer,
     RestartIce,
+    SetMuted,
     SetPreferredLayer,
     SubscribeAnswer,
     SubscribeIceCandidate,
@@ -59,6 +60,14 @@ def refusal(frame: bytes) -> ProtocolError:
         ({"type": "unsubscribe", "roomName": "r"}, Unsubscribe(room_name="r")),
         ({"type": "unsubscribe", "roomName": "r", "publisherId": 5}, Unsubscribe(room_name="r", publisher_id=5)),
         ({"type": "restart-ice", "roomName": "r", "publisherId": 5}, RestartIce(room_name="r", publisher_id=5)),
+        (
+            {"type": "set-muted", "roomName": "r", "kind": "audio", "muted": True, "trackId": None},
+            SetMuted(room_name="r", kind="audio", muted=True),
+        ),
+        (
+            {"type": "set-muted", "roomName": "r", "trackId": "t", "muted": False},
+            SetMuted(room_name="r", track_id="t", muted=False),
+        ),
         (
             {"type": "set-preferred-layer", "roomName": "r", "publisherId": 5, "spatial": 1},
             SetPreferredLayer(room_name="r", publisher_id=5, spatial=1),
@@ -214,6 +223,11 @@ def test_another_first_message_is_refused_as_unauthenticated() -> None:
         b'{"type":"offer","roomName":"r","sdp":{"sdp":"v=0"}}',
         b'{"type":"ice-candidate","roomName":"r","candidate":"","sdpMLineIndex":-1}',
         b'{"type":"set-preferred-layer","roomName":"r","publisherId":1,"spatial":3}',
+        b'{"type":"set-muted","roomName":"r","muted":true}',
+        b'{"type":"set-muted","roomName":"r","kind":"audio","trackId":"t","muted":true}',
+        b'{"type":"set-muted","roomName":"r","kind":"both","muted":true}',
+        b'{"type":"set-muted","roomName":"r","kind":"audio","muted":1}',
+        b'{"type":"set-muted","roomName":"r","trackId":"","muted":true}',
         b'{"type":"set-preferred-layer","roomName":"r","publisherId":1,"spatial":0,"temporal":-1}',
     ],
 )

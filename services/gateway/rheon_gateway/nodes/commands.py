@@ -1,6 +1,6 @@
 """Session commands to gRPC calls and back."""
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from rheon.media.v1 import media_pb2
 
@@ -10,6 +10,8 @@ from rheon_gateway.effects import NodeCommand, Offer
 
 if TYPE_CHECKING:
     from rheon.media.v1.media_pb2_grpc import MediaServiceAsyncStub
+
+_KINDS: Final = {"audio": media_pb2.KIND_AUDIO, "video": media_pb2.KIND_VIDEO, None: media_pb2.KIND_UNSPECIFIED}
 
 
 def to_participant(member: Member) -> media_pb2.Participant:
@@ -80,6 +82,17 @@ async def execute(
                     track_id=command.track_id,
                     spatial=command.spatial,
                     temporal=command.temporal,
+                ),
+                timeout=deadline,
+            )
+        case effects.SetMuted(track_id=track_id, kind=kind, muted=muted):
+            await stub.SetMuted(
+                media_pb2.SetMutedRequest(
+                    participant=participant,
+                    request_id=request_id,
+                    track_id=track_id or "",
+                    kind=_KINDS[kind],
+                    muted=muted,
                 ),
                 timeout=deadline,
             )

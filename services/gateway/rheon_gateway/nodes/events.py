@@ -1,11 +1,14 @@
 """What a media node reports, as plain values."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 from rheon.media.v1 import media_pb2
 
-from rheon_cluster import NodeId, SessionNumber, UserId
+from rheon_cluster import MutedTrack, NodeId, SessionNumber, UserId
+
+_KINDS: Final = {media_pb2.KIND_AUDIO: "audio", media_pb2.KIND_VIDEO: "video"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +25,16 @@ class Snapshot:
     """What the node holds for this gateway; `participants` maps each to whether it can be subscribed."""
 
     participants: dict[Participant, bool]
+    muted: dict[Participant, tuple[MutedTrack, ...]] = field(default_factory=dict)
+    """Muted tracks of those that can be subscribed."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublisherReady:
-    """The publisher's keys are installed: it can be subscribed."""
+    """The publisher's keys are installed: it can be subscribed. Again when its tracks change or are muted."""
 
     participant: Participant
+    muted: tuple[MutedTrack, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +85,24 @@ def participant_of(message: media_pb2.Participant) -> Participant:
 
 def read_snapshot(message: media_pb2.NodeSnapshot) -> Snapshot:
     """Read the first message of a stream."""
-    return Snapshot({participant_of(each.participant): each.publishing for each in message.participants})
+    held = [(participant_of(each.participant), each) for each in message.participants]
+    return Snapshot(
+        {participant: each.publishing for participant, each in held},
+        {participant: muted_tracks(each.tracks) for participant, each in held if each.publishing},
+    )
+
+
+def muted_tracks(tracks: Iterable[media_pb2.Track]) -> tuple[MutedTrack, ...]:
+    """The muted ones of a publisher's tracks."""
+    return tuple(MutedTrack(track.track_id, _KINDS[track.kind]) for track in tracks if track.muted)
 
 
 def read_event(message: media_pb2.WatchEventsResponse) -> NodeEvent | None:
     """Read a later message of a stream; None for what a gateway has no use for."""
     match message.WhichOneof("event"):
         case "publisher_ready":
-            return PublisherReady(participant_of(message.publisher_ready.participant))
+            ready = message.publisher_ready
+            return PublisherReady(participant_of(ready.participant), muted_tracks(ready.tracks))
         case "publisher_closed":
             return PublisherClosed(participant_of(message.publisher_closed.participant))
         case "subscription_offered":

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
-from rheon_gateway.effects import NodeCommand, Publish, Subscribe
+from rheon_gateway.effects import NodeCommand, Publish, SetMuted, Subscribe
 from rheon_signaling import ErrorCode, ProtocolError, errors
 
 _DETAILS: Final = "grpc-status-details-bin"
@@ -77,6 +77,8 @@ def protocol_error(failure: grpc.aio.AioRpcError, room: str, command: NodeComman
             return ProtocolError(ErrorCode.NOT_FOUND, errors.publisher_not_found(publisher_id, room))
         case "ROOM_NOT_FOUND" | "PUBLISHER_NOT_FOUND" if isinstance(command, Publish):
             return ProtocolError(ErrorCode.INTERNAL, "Internal error")
+        case "ROOM_NOT_FOUND" | "PUBLISHER_NOT_FOUND" if isinstance(command, SetMuted):
+            return ProtocolError(ErrorCode.NOT_FOUND, f"You publish nothing in room {room}")
         case "ROOM_NOT_FOUND" | "PUBLISHER_NOT_FOUND" | "SUBSCRIPTION_NOT_FOUND":
             return ProtocolError(ErrorCode.NOT_FOUND, f"No subscription to publisher {publisher_id} in room {room}")
         case _:

@@ -74,7 +74,7 @@ class CallScreen {
     return new Promise((resolve) => {
       this.#follow(resolve);
       this.#operate(resolve);
-      if (this.stream) this.room.publish(this.stream).catch(resolve);
+      if (this.stream) this.#publish(this.stream).catch(resolve);
     });
   }
 
@@ -83,6 +83,15 @@ class CallScreen {
     for (const tile of this.#tiles.values()) tile.remove();
     this.#self.remove();
     view.call.hidden = true;
+  }
+
+  /** @param {MediaStream} stream */
+  async #publish(stream) {
+    // What was switched off before the call stays off in it.
+    for (const kind of /** @type {const} */ (["audio", "video"])) {
+      if (tracksOf(stream, kind).length > 0 && isMuted(stream, kind)) this.room.setMuted(kind, true);
+    }
+    await this.room.publish(stream);
   }
 
   /** @param {(reason: unknown) => void} ended */
@@ -149,6 +158,7 @@ class CallScreen {
     const tile = this.#tiles.get(participant.userId);
     if (!tile) return;
     tile.setStream(participant.stream);
+    tile.setMuted(participant.isMuted("audio"), participant.isMuted("video"));
     tile.setState(stateText(participant));
     if (!participant.publishing) tile.setStats(null);
   }
@@ -157,7 +167,6 @@ class CallScreen {
   #toggle(kind) {
     this.room.setMuted(kind, !isMuted(this.stream, kind));
     this.#showMuted();
-    this.#self.refresh();
   }
 
   #showMuted() {
@@ -168,7 +177,7 @@ class CallScreen {
       button.disabled = tracksOf(this.stream, kind).length === 0;
       showMuteButton(button, source, isMuted(this.stream, kind));
     }
-    this.#self.setMuted(isMuted(this.stream, "audio"));
+    this.#self.setMuted(isMuted(this.stream, "audio"), isMuted(this.stream, "video"));
   }
 
   #showState() {

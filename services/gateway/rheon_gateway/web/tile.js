@@ -11,6 +11,7 @@ export class Tile {
   #muted;
   /** @type {MediaStreamTrack | undefined} */
   #track;
+  #cameraOff = false;
 
   /**
    * @param {string} name
@@ -43,20 +44,20 @@ export class Tile {
     this.#show();
   }
 
-  /** @param {boolean} muted */
-  setMuted(muted) {
-    this.#muted.toggleAttribute("hidden", !muted);
+  /**
+   * @param {boolean} microphone whether the microphone is muted
+   * @param {boolean} camera whether the camera is off
+   */
+  setMuted(microphone, camera) {
+    this.#muted.toggleAttribute("hidden", !microphone);
+    this.#cameraOff = camera;
+    this.#show();
   }
 
   /** @param {string} text empty: nothing to say */
   setState(text) {
     this.#state.textContent = text;
     this.#state.hidden = text === "";
-  }
-
-  /** Shows the picture or, with the camera off, the initials. */
-  refresh() {
-    this.#show();
   }
 
   /** @param {import("./client/stats.js").MediaStats | null | undefined} stats */
@@ -71,7 +72,8 @@ export class Tile {
 
   #show() {
     const track = this.#track;
-    const showing = track?.readyState === "live" && !track.muted && track.enabled && this.#video.videoWidth > 0;
+    const live = track?.readyState === "live" && !track.muted && track.enabled;
+    const showing = live && !this.#cameraOff && this.#video.videoWidth > 0;
     this.element.classList.toggle("showing", Boolean(showing));
   }
 }

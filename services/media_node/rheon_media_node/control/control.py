@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rheon_engine.errors import EngineBusy, EngineError
+from rheon_engine.types import Kind
 from rheon_media_node.control.credentials import new_publisher_name, new_ssrc
 from rheon_media_node.control.events import EventStream, Streams, SubscriptionOffered
 from rheon_media_node.control.gateways import MAX_GATEWAYS, Gateways
@@ -49,6 +50,7 @@ from rheon_media_node.router.effects import (
     RemoveForward,
     RemoveTrack,
     SetLayers,
+    SetMuted,
 )
 from rheon_media_node.router.rooms import Rooms
 from rheon_media_node.router.values import (
@@ -206,6 +208,10 @@ class MediaControl:
         """Bound the layers of one video track of a subscription, or of all."""
         self._execute(self.rooms.set_layers(participant, publisher, track, layers))
 
+    def set_muted(self, participant: Participant, track: TrackId | None, kind: Kind | None, *, muted: bool) -> None:
+        """Stop or resume the forwarding of a track the participant publishes, else of all of a kind."""
+        self._execute(self.rooms.set_muted(participant, track, kind, muted=muted))
+
     def remove_participant(self, participant: Participant) -> None:
         """End everything the participant has in the room."""
         self._execute(self.rooms.remove_participant(participant))
@@ -284,12 +290,15 @@ class MediaControl:
                     self.transports.fail(transport)
 
     def _on_transport(
-        self, transport: MediaTransport, effect: AddTrack | RemoveTrack | AddForward | RemoveForward | SetLayers | Offer
+        self,
+        transport: MediaTransport,
+        effect: AddTrack | RemoveTrack | AddForward | RemoveForward | SetLayers | SetMuted | Offer,
     ) -> None:
         match effect:
             case AddTrack(_, track):
                 transport.tracks[track.track_id] = transport.engine.add_track(track.parameters)
             case RemoveTrack(_, track_id):
+                transport.muted.discard(track_id)
                 gone = transport.tracks.pop(track_id, None)
                 if gone is not None:
                     gone.remove()
@@ -297,7 +306,8 @@ class MediaControl:
                 source = self.transports.get(source_id)
                 if source is None or track_id not in source.tracks:
                     return  # the publisher's transport ended meanwhile
-                forward = transport.engine.add_forward(source.tracks[track_id], parameters)
+                wanted = replace(parameters, active=track_id not in source.muted)
+                forward = transport.engine.add_forward(source.tracks[track_id], wanted)
                 transport.forwards[track_id] = forward
                 if layers is not None:
                     forward.set_layers(spatial=layers.spatial, temporal=layers.temporal)
@@ -309,10 +319,30 @@ class MediaControl:
                 running = transport.forwards.get(track_id)
                 if running is not None:
                     running.set_layers(spatial=layers.spatial, temporal=layers.temporal)
+            case SetMuted(_, track_id, muted):
+                if muted:
+                    transport.muted.add(track_id)
+                else:
+                    transport.muted.discard(track_id)
+                self._pause_forwards(track_id, paused=muted)
             case Offer():
                 text = self._make_offer(transport, effect)
                 offered = SubscriptionOffered(effect.participant, effect.publisher, text, effect.offer, effect.tracks)
                 self.streams.put(effect.participant.gateway, offered)
+
+    def _pause_forwards(self, track: TrackId, *, paused: bool) -> None:
+        for subscriber in list(self.transports):
+            forward = subscriber.forwards.get(track)
+            if forward is None:
+                continue
+            try:
+                if paused:
+                    forward.pause()
+                else:
+                    forward.resume()
+            except EngineError as error:
+                _log.error("a forward could not be paused or resumed", error=str(error))
+                self.transports.fail(subscriber)
 
     def _make_offer(self, transport: MediaTransport, offer: Offer) -> str:
         transport.subscription = offer_subscription(offer.tracks, transport.local, new_ssrc, transport.subscription)

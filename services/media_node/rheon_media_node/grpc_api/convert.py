@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from rheon.media.v1 import media_pb2 as pb
 
+from rheon_engine.types import Kind
 from rheon_media_node.control.events import GatewayEvent, SubscriptionOffered
 from rheon_media_node.errors import InvalidArgument
 from rheon_media_node.negotiation import PublishedTrack
 from rheon_media_node.router.effects import PublisherClosed, PublisherReady, SubscriptionClosed, SubscriptionReady
 from rheon_media_node.router.limits import MAX_NAME, MAX_ROOM_NAME
-from rheon_media_node.router.values import CloseReason, GatewayId, Participant, RoomName, UserId
+from rheon_media_node.router.values import CloseReason, GatewayId, Participant, RoomName, TrackId, UserId
 
-_KINDS = {"audio": pb.KIND_AUDIO, "video": pb.KIND_VIDEO}
+_KINDS: dict[Kind, pb.Kind.ValueType] = {"audio": pb.KIND_AUDIO, "video": pb.KIND_VIDEO}
 
 _CLOSE_REASONS = {
     CloseReason.REQUESTED: pb.CLOSE_REASON_REQUESTED,
@@ -76,7 +77,15 @@ def participant_message(participant: Participant) -> pb.Participant:
     )
 
 
-def track_message(track: PublishedTrack) -> pb.Track:
+def read_kind(kind: pb.Kind.ValueType) -> Kind:
+    """Check a track's kind. Raises InvalidArgument."""
+    for name, value in _KINDS.items():
+        if value == kind:
+            return name
+    raise InvalidArgument("kind is missing")
+
+
+def track_message(track: PublishedTrack, *, muted: bool = False) -> pb.Track:
     """A track as the contract carries it."""
     return pb.Track(
         track_id=track.track_id,
@@ -84,12 +93,15 @@ def track_message(track: PublishedTrack) -> pb.Track:
         mid=track.mid,
         codec=track.parameters.codec,
         stream_id=track.stream_id,
+        muted=muted,
     )
 
 
-def track_messages(tracks: Iterable[PublishedTrack]) -> list[pb.Track]:
+def track_messages(
+    tracks: Iterable[PublishedTrack], muted: Container[TrackId] = frozenset[TrackId]()
+) -> list[pb.Track]:
     """Tracks as the contract carries them."""
-    return [track_message(track) for track in tracks]
+    return [track_message(track, muted=track.track_id in muted) for track in tracks]
 
 
 def event_message(event: GatewayEvent) -> pb.WatchEventsResponse:
@@ -98,7 +110,9 @@ def event_message(event: GatewayEvent) -> pb.WatchEventsResponse:
     match event:
         case PublisherReady():
             return pb.WatchEventsResponse(
-                publisher_ready=pb.PublisherReady(participant=participant, tracks=track_messages(event.tracks))
+                publisher_ready=pb.PublisherReady(
+                    participant=participant, tracks=track_messages(event.tracks, event.muted)
+                )
             )
         case PublisherClosed():
             return pb.WatchEventsResponse(

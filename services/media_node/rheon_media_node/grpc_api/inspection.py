@@ -10,7 +10,7 @@ from rheon.media.v1 import media_pb2 as pb
 from rheon_engine.types import EngineStats, ForwardStats, LayerStats, TransportStats
 from rheon_media_node.control.control import MediaControl
 from rheon_media_node.control.transport import MediaTransport, TransportState
-from rheon_media_node.grpc_api.convert import participant_message, track_message
+from rheon_media_node.grpc_api.convert import participant_message, track_message, track_messages
 from rheon_media_node.router.state import Member, Publisher, Room, Subscription
 from rheon_media_node.router.values import GatewayId, RoomName, TransportId, UserId
 
@@ -32,11 +32,18 @@ def snapshot(control: MediaControl, gateway: GatewayId, node_id: str, boot_id: s
                 participant=participant_message(member.participant),
                 publishing=member.publisher is not None and member.publisher.connected,
                 subscribed_to=list(member.subscriptions),
+                tracks=_ready_tracks(member.publisher),
             )
             for member in control.rooms.members()
             if member.participant.gateway == gateway
         ],
     )
+
+
+def _ready_tracks(publisher: Publisher | None) -> list[pb.Track]:
+    if publisher is None or not publisher.connected:
+        return []
+    return track_messages(publisher.listed(), publisher.muted)
 
 
 def list_rooms(control: MediaControl) -> list[pb.RoomSummary]:
@@ -93,7 +100,7 @@ class _Counters:
             rids = [encoding.rid or "" for encoding in track.parameters.encodings]
             tracks.append(
                 pb.TrackState(
-                    track=track_message(track),
+                    track=track_message(track, muted=track.track_id in publisher.muted),
                     layers=[_layer(layer, rids) for layer in sorted(layers, key=lambda layer: layer.layer)],
                 )
             )

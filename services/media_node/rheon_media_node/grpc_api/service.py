@@ -25,6 +25,7 @@ from rheon_media_node.grpc_api import inspection
 from rheon_media_node.grpc_api.convert import (
     event_message,
     read_gateway,
+    read_kind,
     read_participant,
     read_request_id,
     read_room,
@@ -158,6 +159,16 @@ class MediaService(media_pb2_grpc.MediaServiceServicer):
                 Layers(request.spatial, request.temporal),
             )
             return pb.SetPreferredLayerResponse()
+
+        return self._once(request, command)
+
+    @_typed_failures
+    async def SetMuted(self, request: pb.SetMutedRequest, context: Context) -> pb.SetMutedResponse:
+        def command(participant: Participant) -> pb.SetMutedResponse:
+            track = request.track_id or None
+            kind = read_kind(request.kind) if track is None else None
+            self._control.set_muted(participant, track, kind, muted=request.muted)
+            return pb.SetMutedResponse()
 
         return self._once(request, command)
 

@@ -71,6 +71,16 @@ class SetLayers:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMuted:
+    """Forward a track to nobody, or to its subscribers again."""
+
+    transport: TransportId
+    """The publisher's transport."""
+    track: TrackId
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """Offer these tracks on a subscribe transport; sections of tracks no longer listed become inactive."""
 
@@ -83,10 +93,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class PublisherReady:
-    """The publisher can be subscribed to; repeated when its tracks change."""
+    """The publisher can be subscribed to; repeated when its tracks change or are muted."""
 
     participant: Participant
     tracks: tuple[PublishedTrack, ...]
+    muted: frozenset[TrackId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,4 +136,4 @@ class Emit:
     event: RoomEvent
 
 
-Effect = CloseTransport | AddTrack | RemoveTrack | AddForward | RemoveForward | SetLayers | Offer | Emit
+Effect = CloseTransport | AddTrack | RemoveTrack | AddForward | RemoveForward | SetLayers | SetMuted | Offer | Emit

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rheon_engine.types import ForwardParameters
+from rheon_engine.types import ForwardParameters, Kind
 from rheon_media_node.errors import (
     PublisherNotFound,
     RoomNotFound,
@@ -142,6 +142,26 @@ class Rooms:
         if member is not None:
             effects += self._router(participant.room).close_publisher(member, CloseReason.REQUESTED, told=False)
         return self._tidied(participant.room, effects)
+
+    def set_muted(
+        self, participant: Participant, track: TrackId | None, kind: Kind | None, *, muted: bool
+    ) -> list[Effect]:
+        """Mute or unmute what the participant publishes: one track, by our id or its own, else all of a kind.
+
+        Raises StaleSession, PublisherNotFound, WrongState.
+        """
+        self._fence.check(participant)
+        member = self._current(participant)
+        if member is None or member.publisher is None:
+            raise PublisherNotFound("the participant publishes nothing in the room")
+        published = member.publisher.listed()
+        if track is None:
+            chosen = [each.track_id for each in published if each.kind == kind]
+        else:
+            chosen = [each.track_id for each in published if track in (each.track_id, each.label)]
+            if not chosen:
+                raise WrongState("the participant publishes no such track")
+        return self._router(participant.room).set_muted(member, member.publisher, chosen, muted=muted)
 
     def subscribe(
         self, participant: Participant, publisher: UserId, transport: TransportId

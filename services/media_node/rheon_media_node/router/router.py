@@ -24,6 +24,7 @@ from rheon_media_node.router.effects import (
     RemoveTrack,
     RoomEvent,
     SetLayers,
+    SetMuted,
     SubscriptionClosed,
     SubscriptionReady,
 )
@@ -57,13 +58,15 @@ class Router:
             effects.append(CloseTransport(publisher.transport))
             publisher.transport, publisher.connected = transport, False
             publisher.tracks.clear()
+            publisher.muted.clear()
         before = publisher.listed()
         publisher.tracks = {track.track_id: track for track in tracks}
+        publisher.muted.intersection_update(publisher.tracks)
         effects += self._track_changes(transport, before, publisher.listed())
         if effects:
             effects += self._reoffer_to_subscribers(member.participant.user)
             if publisher.connected:
-                effects.append(_emit(member, PublisherReady(member.participant, publisher.listed())))
+                effects.append(_ready(member, publisher))
         return effects
 
     def close_publisher(self, member: Member, reason: CloseReason, *, told: bool) -> list[Effect]:
@@ -85,7 +88,19 @@ class Router:
         if publisher is None or publisher.connected:
             return []
         publisher.connected = True
-        return [_emit(member, PublisherReady(member.participant, publisher.listed()))]
+        return [_ready(member, publisher)]
+
+    @staticmethod
+    def set_muted(member: Member, publisher: Publisher, tracks: Iterable[TrackId], *, muted: bool) -> list[Effect]:
+        """Forward these tracks of the publisher to nobody, or to its subscribers again."""
+        changed = [track for track in tracks if (track in publisher.muted) != muted]
+        if not changed:
+            return []
+        publisher.muted.symmetric_difference_update(changed)
+        effects: list[Effect] = [SetMuted(publisher.transport, track, muted) for track in changed]
+        if publisher.connected:
+            effects.append(_ready(member, publisher))
+        return effects
 
     # Subscribing ----------------------------------------------------------------------------------------------------
 
@@ -208,6 +223,10 @@ class Router:
                     layers = subscription.layers.get(track, subscription.default_layers)
                 parameters = subscription.accepted[track]
                 yield AddForward(subscription.transport, published.transport, track, parameters, layers)
+
+
+def _ready(member: Member, publisher: Publisher) -> Emit:
+    return _emit(member, PublisherReady(member.participant, publisher.listed(), frozenset(publisher.muted)))
 
 
 def _emit(member: Member, event: RoomEvent) -> Emit:

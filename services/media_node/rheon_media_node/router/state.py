@@ -24,6 +24,8 @@ class Publisher:
     transport: TransportId
     tracks: dict[TrackId, PublishedTrack] = field(default_factory=dict)
     """In the order of the publisher's sections."""
+    muted: set[TrackId] = field(default_factory=set)
+    """Tracks the publisher does not want forwarded now."""
     connected: bool = False
     """SRTP keys are installed."""
 

@@ -38,7 +38,7 @@ def track(mid: str, kind: Kind = "video", ssrc: int = 1, version: int = 1) -> Pu
             cname="c",
         ),
         stream_id="stream",
-        label="",
+        label=f"own name of {mid}",
         subscriber_stream_id="s",
         format_parameters=None,
     )
