@@ -21,7 +21,11 @@ def captured_offer(name: str) -> str:
 
 
 def captured_answer(name: str) -> str:
-    """What the client answered to our offer of the first two tracks of Chromium's captured offer."""
+    """What the client answered to one of our offers.
+
+    `chrome` and its like: the first two tracks of Chromium's captured offer. With `_codecs`: one track each in Opus
+    with RED, VP8, VP9, (not for wrtc) H264 and AV1, and data channels. `ndc_data`: data channels alone.
+    """
     return (FIXTURES / "answers" / f"{name}_answer.sdp").read_bytes().decode()
 
 

@@ -112,8 +112,8 @@ def _h264_profile(level_id: str) -> str | None:
     number = int(level_id, 16)
     profile, constraints = number >> 16, number >> 8 & 0xFF
     set0, set1, set2 = bool(constraints & 0x80), bool(constraints & 0x40), bool(constraints & 0x20)
-    if constraints & 0x0F and profile != 0x64:
-        return None
+    if constraints & 0x0F:
+        return None  # among them constrained high, which Safari prefers and other browsers do not list
     match profile:
         case 0x42:
             return "constrained-baseline" if set1 else "baseline"
@@ -122,6 +122,6 @@ def _h264_profile(level_id: str) -> str | None:
         case 0x58:
             return ("constrained-baseline" if set1 else "baseline") if set0 else None
         case 0x64:
-            return {0x00: "high", 0x0C: "constrained-high"}.get(constraints)
+            return "high" if constraints == 0 else None
         case _:
             return None

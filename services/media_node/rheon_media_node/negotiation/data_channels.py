@@ -43,7 +43,7 @@ def read_data_channels(section: MediaSection) -> DataChannels | None:
     elif section.protocol == _OLD_PROTOCOL:
         port = _mapped_port(section)
     if not port:
-        return None  # port 0 closes an association (RFC 8841 §5.2)
+        return None  # port 0 closes an association (RFC 8841 §5)
     size = _DEFAULT_MAX_MESSAGE_SIZE if section.max_message_size is None else section.max_message_size
     return DataChannels(section.mid, port, size)
 

@@ -1,6 +1,6 @@
 """Payload types of a subscribe connection.
 
-Over a bundle one number means one format (RFC 9143 §10.1.2), and publishers who share a connection may send one codec
+Over a bundle one number means one format (RFC 9143 §9.1), and publishers who share a connection may send one codec
 in different variants. So each variant has its own numbers, the same in every section.
 """
 

@@ -8,6 +8,7 @@ import pytest
 from rheon_engine.types import Codec, HeaderExtension
 from rheon_media_node.negotiation import (
     EVERYTHING,
+    DataChannels,
     PublishedTrack,
     Refusal,
     SubscriptionAnswer,
@@ -17,7 +18,7 @@ from rheon_media_node.negotiation import (
 )
 from rheon_media_node.negotiation.codecs import CODECS
 from rheon_media_node.sdp import PayloadFormat, RtcpFeedback, write_session_description
-from tests.support.session_descriptions import captured_offer
+from tests.support.session_descriptions import captured_answer, captured_offer
 from tests.unit.media_node.negotiation.peer import (
     LOCAL,
     answer,
@@ -84,7 +85,7 @@ def test_each_client_is_answered_with_what_it_prefers(name: str, codecs: list[st
         ("chrome", 108, "H264", H264.format(1, "42e01f"), 109),
         ("chrome", 39, "H264", H264.format(0, "4d001f"), 40),
         ("pion", 123, "H264", H264.format(1, "640032"), 118),
-        ("safari", 96, "H264", H264.format(1, "640c1f"), 97),
+        ("safari", 98, "H264", H264.format(1, "42e01f"), 99),
         ("aiortc", 101, "H264", H264.format(1, "42e01f"), 102),
         ("chrome", 45, "AV1", "level-idx=5;profile=0;tier=0", 46),
         ("firefox", 99, "AV1", "level-idx=5;profile=0;tier=0", 100),
@@ -132,7 +133,7 @@ def subscribed(*tracks: PublishedTrack, parameters: str | None = None) -> Subscr
         ("H264/90000", "packetization-mode=1;profile-level-id=4d201f", False),
         ("H264/90000", "packetization-mode=1;profile-level-id=F4001F", False),  # 4:4:4
         ("H264/90000", "packetization-mode=1;profile-level-id=64001F", True),
-        ("H264/90000", "packetization-mode=1;profile-level-id=640003", True),
+        ("H264/90000", "packetization-mode=1;profile-level-id=640c1f", False),  # constrained high
         ("H264/90000", "packetization-mode=1;profile-level-id=64011f", False),
         ("H264/90000", "packetization-mode=1;profile-level-id=42e01", False),
         ("H264/90000", "packetization-mode=1;profile-level-id=+2e01f", False),
@@ -160,9 +161,15 @@ def test_which_variants_are_taken(encoding: str, parameters: str | None, *, know
     assert len(negotiation.tracks) == (2 if known else 1)
 
 
+def test_safari_is_taken_at_the_h264_every_browser_decodes() -> None:
+    """Its first choice, constrained high, is a format of its own that hardly anybody else lists."""
+    track = published("safari", EVERYTHING)[1]
+    assert (track.parameters.payload_type, track.format_parameters) == (98, H264.format(1, "42e01f"))
+
+
 def test_format_parameters_are_written_anew() -> None:
     hostile = "sprop-parameter-sets=Z0LAHtk=,aM4=;packetization-mode=1;profile-level-id=42E01F;x-evil=1;usedtx=2"
-    offer = captured_offer("safari").replace(H264.format(1, "640c1f"), hostile)
+    offer = captured_offer("safari").replace(H264.format(1, "42e01f"), hostile)
     track = publish(offer, capabilities=EVERYTHING).tracks[1]
     assert track.format_parameters == "level-asymmetry-allowed=0;packetization-mode=1;profile-level-id=42e01f"
     stereo = captured_offer("safari").replace("useinbandfec=1", "useinbandfec=1;stereo=7;usedtx=1")
@@ -207,6 +214,36 @@ def test_the_dependency_descriptor_goes_with_scalable_codecs(payload_type: int, 
     assert (HeaderExtension.DEPENDENCY_DESCRIPTOR in forward.extensions) is passed
     # It speaks of layers a subscriber does not get.
     assert HeaderExtension.VIDEO_LAYERS_ALLOCATION not in forward.extensions
+
+
+@pytest.mark.parametrize(
+    ("name", "payload_types", "accepted"),
+    [
+        (
+            "wrtc_codecs",
+            (96, 98, 45),
+            {"opus": (111, None, 63), "VP8": (96, 97, None), "VP9": (98, 99, None), "AV1": (45, 46, None)},
+        ),
+        ("werift_codecs", (96, 98, 108, 45), {"opus": (111, None, None), "VP8": (96, None, None)}),
+    ],
+)
+def test_captured_answers(
+    name: str, payload_types: tuple[int, ...], accepted: dict[str, tuple[int, int | None, int | None]]
+) -> None:
+    tracks = [published("chrome", EVERYTHING)[0], *(chosen("chrome", number) for number in payload_types)]
+    named = [replace(track, track_id=f"t{number}") for number, track in enumerate(tracks)]
+    offer = offer_subscription(named, LOCAL, ssrcs(), data=True)
+    result = read_subscription_answer(offer, captured_answer(name))
+    assert {
+        each.track.parameters.codec: (
+            each.forward.payload_type,
+            each.forward.rtx_payload_type,
+            each.forward.red_payload_type,
+        )
+        for each in result.accepted
+    } == accepted
+    assert {refused.reason for refused in result.refused} <= {Refusal.REJECTED}
+    assert result.data == DataChannels(str(len(tracks)), 5000, 65536)
 
 
 # Redundant audio

@@ -16,7 +16,7 @@ from rheon_media_node.negotiation import (
     read_subscription_answer,
 )
 from rheon_media_node.sdp import MAX_SECTIONS, Attribute, Setup, write_session_description
-from tests.support.session_descriptions import captured_offer
+from tests.support.session_descriptions import captured_answer, captured_offer
 from tests.unit.media_node.negotiation.peer import (
     LOCAL,
     RESTARTED,
@@ -197,6 +197,14 @@ def test_the_section_keeps_its_place() -> None:
     assert restarted.offer.media[2].ice_ufrag == "anew"
     result = read_subscription_answer(restarted, write_session_description(answer(restarted.offer_text, ufrag="new1")))
     assert result.data == DataChannels("2", 5000, 65536)
+
+
+def test_node_datachannel_s_answer() -> None:
+    offer = offer_subscription([], LOCAL, ssrcs(), data=True)
+    result = read_subscription_answer(offer, captured_answer("ndc_data"))
+    assert result.data == DataChannels("0", 5000, 262144)
+    assert result.remote is not None
+    assert result.remote.setup is Setup.ACTIVE
 
 
 def test_data_may_be_asked_for_later() -> None:
