@@ -45,6 +45,10 @@ format: setup ## Format Python and Rust sources
 bench: setup system-packages ## Print the performance figures with their workloads
 	$(PY) -m tests.bench $(ARGS)
 
+.PHONY: fuzz
+fuzz: ## Fuzz the engine's parsers and its worker until stopped (ARGS="TARGET --seconds N --seed S")
+	cd libs/engine && cargo run --quiet --locked --profile test -p rheon-engine-fuzz -- $(ARGS)
+
 ##@ Maintain
 
 .PHONY: proto
