@@ -96,7 +96,7 @@ $(ENGINE): $(RUST_SOURCES)
 	@cp libs/engine/target/release/lib_engine.so $@.new && mv $@.new $@
 
 .PHONY: system-packages
-system-packages: ## Programs the tests need: redis-server and Chromium
+system-packages: ## Programs the tests need: redis-server, Chromium, Firefox
 	@.ci/system-packages
 
 .PHONY: help

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,8 +13,11 @@ HERE = Path(__file__).parent
 
 
 @asynccontextmanager
-async def serving_pages() -> AsyncIterator[str]:
-    """Address of the test pages (/pages), the unchanged clients (/clients) and the client library (/rheon)."""
+async def serving_pages(listener: socket.socket | None = None) -> AsyncIterator[str]:
+    """Address of the test pages (/pages), the unchanged clients (/clients) and the client library (/rheon).
+
+    Listens on a free port of loopback, or on the bound socket given.
+    """
     app = web.Application()
     app.router.add_static("/pages", HERE / "pages")
     app.router.add_static("/clients", HERE.parent / "fixtures" / "clients")
@@ -21,7 +25,7 @@ async def serving_pages() -> AsyncIterator[str]:
     runner = web.AppRunner(app)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await (web.SockSite(runner, listener) if listener else web.TCPSite(runner, "127.0.0.1", 0)).start()
         host, port = runner.addresses[0][:2]
         yield f"http://{host}:{port}"
     finally:

@@ -1,7 +1,7 @@
 """werift, a WebRTC stack in TypeScript, and Chromium in one room.
 
-It has no codecs: it publishes the very packets it receives, so Chromium decodes its own picture after two passes through
-the node, and asks for key frames across both.
+It has no codecs: it publishes the very packets it receives, so Chromium decodes its own picture after two passes
+through the node, and asks for key frames across both.
 """
 
 from __future__ import annotations
