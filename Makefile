@@ -67,7 +67,7 @@ COMPILE = $(VENV)/bin/uv pip compile --quiet --upgrade --python-version 3.11 --u
 
 .PHONY: clean
 clean: ## Remove everything that was built
-	rm -rf $(VENV) $(ENGINE) libs/engine/target libs/client-js/node_modules .artifacts
+	rm -rf $(VENV) $(ENGINE) libs/engine/target libs/client-js/node_modules tests/e2e/peers/node/node_modules .artifacts
 
 ##@ Set-up (done by the targets above as needed)
 

@@ -93,12 +93,16 @@ class AiortcPeer:
         self._audio_seconds = 0.0
         self._heard = 0.0
         self._sinks: asyncio.TaskGroup | None = None
+        self.running = asyncio.create_task(self._run())
 
     @property
     def user_id(self) -> int:
         return self._user_id
 
     async def counts(self) -> Counts:
+        if self.running.done():
+            self.running.result()
+            raise RuntimeError("the server closed the connection")
         return Counts(self._picture.sent, self._frames, self._audio_seconds, self._heard)
 
     def codecs(self) -> set[str]:
@@ -106,7 +110,7 @@ class AiortcPeer:
         answer = self._publisher.remoteDescription.sdp
         return {line.split()[1].split("/")[0] for line in answer.splitlines() if line.startswith("a=rtpmap:")}
 
-    async def run(self) -> None:
+    async def _run(self) -> None:
         """Take part until cancelled."""
         await self._send("auth", token=token(self._user_id, "aiortc"))
         self._publisher.addTrack(Tone())
@@ -172,11 +176,8 @@ async def aiortc_peer(service: Service, user_id: int, room: str) -> AsyncIterato
     """A peer that has begun to join `room`."""
     async with aiohttp.ClientSession() as http, http.ws_connect(service.websocket_url) as socket:
         peer = AiortcPeer(socket, user_id, room)
-        running = asyncio.create_task(peer.run())
         try:
             yield peer
         finally:
-            running.cancel()
-            await asyncio.wait([running])
-            if not running.cancelled():
-                running.result()
+            peer.running.cancel()
+            await asyncio.wait([peer.running])

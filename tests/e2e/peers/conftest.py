@@ -13,7 +13,7 @@ from tests.support.processes import Service, running_dev
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def rheon() -> AsyncIterator[Service]:
-    """Announces the default route's address beside loopback: browsers apart, nobody gathers loopback candidates."""
+    """Announces the default route's address beside loopback: of all peers only Chromium gathers loopback candidates."""
     async with running_dev(ANNOUNCED_IPS="") as service:
         yield service
 

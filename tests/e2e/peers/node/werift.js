@@ -7,9 +7,12 @@ const OPUS_PACKET_SECONDS = 0.02;
 
 const counts = { framesSent: 0, framesReceived: 0, audioReceived: 0, packetsSent: 0, keyFramesAskedFor: 0 };
 const published = { audio: new MediaStreamTrack({ kind: "audio" }), video: new MediaStreamTrack({ kind: "video" }) };
-let camera; // what is received of the publisher's picture: {receiver, ssrc}
+let source; // the publisher whose media is published again
+let camera; // what is received of its picture: {receiver, ssrc}
 
-function onTrack(_publisherId, { track, receiver }) {
+function onTrack(publisherId, { track, receiver }) {
+  source ??= publisherId;
+  if (publisherId !== source) return;
   track.onReceiveRtp.subscribe((packet) => {
     const { marker, ssrc } = packet.header;
     if (track.kind === "video") {
