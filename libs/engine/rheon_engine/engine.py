@@ -264,6 +264,13 @@ class Track:
         """Index of the worker its publisher lives on."""
         self._pool = pool
 
+    def set_muted(self, muted: bool) -> None:
+        """Forward nothing of it until told otherwise; then video goes on at a key frame, which is asked for.
+
+        Raises EngineBusy, EngineClosed.
+        """
+        self._pool.set_muted(self.worker, self.id, muted)
+
     def remove(self) -> None:
         """Stop receiving it and remove its forwards with BYE. Never raises; idempotent."""
         _release(self._pool.remove_track, self.worker, self.id)

@@ -83,7 +83,9 @@ async def test_credentials_have_the_form_of_rfc_8839(engine: Engine, ice: IceCre
     [
         {"kind": "text"},
         {"codec": "opus"},
-        {"codec": "H264"},
+        {"codec": "H263"},
+        {"codec": "PCMU"},
+        {"red_payload_type": 128},
         {"mid": ""},
         {"mid": "m" * 17},
         {"payload_type": 128},
@@ -177,3 +179,27 @@ async def test_a_closed_engine_says_so() -> None:
         await engine.stats()
     track.remove()
     transport.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec"),
+    [
+        ("audio", "opus"),
+        ("audio", "PCMU"),
+        ("audio", "PCMA"),
+        ("video", "VP8"),
+        ("video", "VP9"),
+        ("video", "H264"),
+        ("video", "H265"),
+        ("video", "AV1"),
+    ],
+)
+async def test_every_codec_and_extension_is_taken_and_a_track_can_be_muted(
+    engine: Engine, kind: Any, codec: Any
+) -> None:
+    transport = engine.add_transport(ice=ICE)
+    extensions = {extension: number for number, extension in enumerate(HeaderExtension, 1)}
+    track = transport.add_track(replace(TRACK, kind=kind, codec=codec, extensions=extensions, red_payload_type=63))
+    track.set_muted(True)
+    track.set_muted(False)
+    assert (await engine.stats()).workers[0].tables["tracks"] == 1

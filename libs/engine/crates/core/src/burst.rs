@@ -54,7 +54,9 @@ impl Burst {
 
 /// Padding bytes for each packet of a burst.
 pub(crate) fn plan(packets: &[Arc<MediaPacket>]) -> [u8; MAX_BURST] {
-    let size = |packet: &MediaPacket| packet.payload.len() + packet.passthrough.size();
+    let size = |packet: &MediaPacket| {
+        packet.payload.len() + packet.passthrough.size() + packet.dependency_descriptor.len()
+    };
     let longest = packets.iter().map(|packet| size(packet)).max().unwrap_or(0);
     let mut padding = [0; MAX_BURST];
     // The last one may be shorter without ending the run early.

@@ -58,6 +58,13 @@ pub enum Command {
         /// The track.
         track: TrackId,
     },
+    /// Forward nothing of a track, on any worker, until told otherwise; then video goes on at a key frame.
+    MuteTrack {
+        /// The track.
+        track: TrackId,
+        /// Muted or not.
+        muted: bool,
+    },
     /// Send a track to a transport of this worker.
     AddForward {
         /// The subscribing transport.

@@ -6,16 +6,18 @@
 
 use std::time::Duration;
 
+use crate::codec::Rewrite;
 use crate::gate::RequestLimit;
 use crate::ids::{ForwardId, TrackId};
 use crate::meter::{RateMeter, TokenBucket};
 use crate::now::Now;
 use crate::offset_map::OffsetMap;
 use crate::packet::MediaPacket;
-use crate::parameters::ForwardParameters;
+use crate::parameters::{Codec, ForwardParameters, Kind};
+use crate::pictures::{PictureRewriter, SentIds};
 use crate::random::Random;
 use crate::sent_ring::SentRing;
-use crate::vp8::{Vp8Rewriter, Vp8Sent};
+use crate::source::TrackDescription;
 
 /// Retransmissions may always take this much, bits per second, ...
 const RETRANSMISSION_FLOOR: u64 = 256_000;
@@ -39,7 +41,7 @@ pub(crate) struct Placed {
     /// Sequence number with rollover counter: the SRTP index.
     pub(crate) index: u64,
     pub(crate) timestamp: u32,
-    pub(crate) vp8: Vp8Sent,
+    pub(crate) ids: SentIds,
 }
 
 /// The newest packet sent.
@@ -83,7 +85,7 @@ pub(crate) struct Forward {
     timestamp_offset: u32,
     epoch: u32,
     last: Option<Last>,
-    pub(crate) vp8: Vp8Rewriter,
+    pub(crate) pictures: PictureRewriter,
     pub(crate) sent: SentRing,
     /// Next SRTP index of retransmissions.
     pub(crate) rtx_index: u64,
@@ -132,7 +134,7 @@ impl Forward {
             timestamp_offset: random.next_u32(),
             epoch: 0,
             last: None,
-            vp8: Vp8Rewriter::new(random.next_u32() as u16, random.next_u32() as u8),
+            pictures: PictureRewriter::new(random.next_u32() as u16, random.next_u32() as u8),
             sent: SentRing::default(),
             rtx_index: first_rtx_index,
             retransmission_budget: TokenBucket::new(RETRANSMISSION_FLOOR, RETRANSMISSION_BURST, now),
@@ -149,7 +151,7 @@ impl Forward {
 
     pub(crate) fn set_layers(&mut self, spatial: u8, temporal: u8) {
         self.spatial_limit = spatial;
-        self.vp8.set_limit(temporal);
+        self.pictures.set_limit(temporal);
     }
 
     pub(crate) fn pause(&mut self) {
@@ -183,7 +185,7 @@ impl Forward {
     }
 
     /// Where a packet goes; `None`: it is not sent.
-    pub(crate) fn place(&mut self, packet: &MediaPacket, clock_rate: u32) -> Option<Placed> {
+    pub(crate) fn place(&mut self, packet: &MediaPacket, track: &TrackDescription) -> Option<Placed> {
         if self.state == State::Paused || packet.layer != self.layer {
             return None;
         }
@@ -197,16 +199,17 @@ impl Forward {
             if !self.may_start_at(packet) {
                 return None;
             }
-            self.start(packet, clock_rate);
+            self.start(packet, track);
         }
-        let mut vp8 = Vp8Sent::default();
-        if let Some(ids) = &packet.vp8 {
-            let Some(sent) = self.vp8.rewrite(packet, ids) else {
-                self.sequence.leave_out(packet.sequence);
-                return None;
-            };
-            vp8 = sent;
+        let mut sent = Some(SentIds::default());
+        if let Some(ids) = &packet.ids {
+            sent = self.pictures.rewrite(packet, ids);
         }
+        // RED around nothing is nothing to a subscriber without RED.
+        let Some(ids) = sent.filter(|_| !self.body(packet).is_empty()) else {
+            self.sequence.leave_out(packet.sequence);
+            return None;
+        };
         let index = self.sequence.map(packet.sequence)?;
         let timestamp = packet.timestamp.wrapping_add(self.timestamp_offset);
         if index >= self.next_index {
@@ -221,7 +224,7 @@ impl Forward {
         Some(Placed {
             index,
             timestamp,
-            vp8,
+            ids,
         })
     }
 
@@ -230,13 +233,13 @@ impl Forward {
         packet.key_frame && self.newest_input.is_none_or(|newest| packet.sequence > newest)
     }
 
-    fn start(&mut self, packet: &MediaPacket, clock_rate: u32) {
+    fn start(&mut self, packet: &MediaPacket, track: &TrackDescription) {
         if let Some(last) = self.last {
-            if packet.vp8.is_some() && !last.marker {
+            if track.kind == Kind::Video && !last.marker {
                 self.next_index = self.next_index.saturating_add(1);
             }
             if packet.epoch != self.epoch {
-                let elapsed = ticks(packet.arrival.since(last.arrival), clock_rate).max(1);
+                let elapsed = ticks(packet.arrival.since(last.arrival), track.clock_rate).max(1);
                 self.timestamp_offset = last
                     .timestamp
                     .wrapping_add(elapsed)
@@ -245,8 +248,8 @@ impl Forward {
             }
         }
         self.sequence.start(packet.sequence, self.next_index);
-        if let Some(ids) = &packet.vp8 {
-            self.vp8.start(ids);
+        if let Some(ids) = &packet.ids {
+            self.pictures.start(track.codec, ids);
         }
         self.epoch = packet.epoch;
         self.state = State::Flowing;
@@ -254,21 +257,51 @@ impl Forward {
 
     /// A packet was written.
     pub(crate) fn wrote(&mut self, packet: &MediaPacket, placed: &Placed, now: Now) {
+        let bytes = self.body(packet).len();
         self.counters.packets += 1;
-        self.counters.bytes = self.counters.bytes.saturating_add(packet.payload.len() as u64);
-        self.rate.add(now, packet.payload.len());
-        if packet.vp8.is_some() && packet.key_frame {
+        self.counters.bytes = self.counters.bytes.saturating_add(bytes as u64);
+        self.rate.add(now, bytes);
+        if packet.key_frame {
             self.key_frame_sent = Some(now);
         }
-        if self.retransmits() {
+        // The retransmission payload type belongs to the codec's own one.
+        if self.retransmits() && packet.red_primary.is_none() {
             self.sent.insert(
                 placed.index,
                 packet.sequence,
                 placed.timestamp,
                 packet.layer,
-                placed.vp8,
+                placed.ids,
                 now,
             );
+        }
+    }
+
+    /// The packet's payload as this subscriber gets it, but for what `rewrite` changes.
+    pub(crate) fn body<'a>(&self, packet: &'a MediaPacket) -> &'a [u8] {
+        if self.parameters.red_payload_type.is_some() {
+            &packet.payload
+        } else {
+            packet.primary()
+        }
+    }
+
+    /// The payload type a packet goes out under.
+    pub(crate) fn payload_type(&self, packet: &MediaPacket) -> u8 {
+        self.parameters
+            .red_payload_type
+            .filter(|_| packet.red_primary.is_some())
+            .unwrap_or(self.parameters.payload_type)
+    }
+
+    /// What is different in this subscriber's copy of a packet sent under these numbers.
+    pub(crate) fn rewrite(&self, codec: Codec, packet: &MediaPacket, ids: SentIds) -> Rewrite {
+        if packet.ids.is_some() {
+            Rewrite::Ids(codec, ids)
+        } else if packet.red_primary.is_some() && self.parameters.red_payload_type.is_some() {
+            Rewrite::Red(self.parameters.payload_type)
+        } else {
+            Rewrite::None
         }
     }
 
@@ -332,7 +365,7 @@ impl Forward {
         match self.state {
             State::Paused => "paused",
             State::Waiting => "waiting-key-frame",
-            State::Flowing if self.spatial_limit < self.layer || self.vp8.limited() => "limited",
+            State::Flowing if self.spatial_limit < self.layer || self.pictures.limited() => "limited",
             State::Flowing => "only-layer",
         }
     }
@@ -347,7 +380,7 @@ pub(crate) fn ticks(span: Duration, clock_rate: u32) -> u32 {
 mod tests {
     use super::*;
     use crate::ids::Ssrc;
-    use crate::packet::Vp8Ids;
+    use crate::packet::FrameIds;
     use crate::parameters::ExtensionIds;
 
     fn forward(active: bool) -> Forward {
@@ -357,6 +390,7 @@ mod tests {
             payload_type: 96,
             rtx_ssrc: Some(Ssrc(2)),
             rtx_payload_type: Some(97),
+            red_payload_type: None,
             nack: true,
             padding: false,
             extensions: ExtensionIds::default(),
@@ -375,10 +409,10 @@ mod tests {
     }
 
     fn packet(sequence: u64, key_frame: bool, marker: bool) -> MediaPacket {
-        let ids = Vp8Ids {
+        let ids = FrameIds {
             picture_id: Some(sequence),
             tl0_pic_idx: Some(sequence as u8),
-            ..Vp8Ids::default()
+            ..FrameIds::default()
         };
         MediaPacket {
             sequence,
@@ -386,14 +420,25 @@ mod tests {
             arrival: Now::from_millis(sequence * 33),
             marker,
             key_frame,
-            vp8: Some(ids),
+            ids: Some(ids),
+            payload: vec![0; 10],
             ..MediaPacket::default()
+        }
+    }
+
+    fn track() -> TrackDescription {
+        TrackDescription {
+            kind: Kind::Video,
+            codec: Codec::Vp8,
+            clock_rate: 90_000,
+            layers: 1,
+            cname: String::new(),
         }
     }
 
     fn index(forward: &mut Forward, sequence: u64, key_frame: bool, marker: bool) -> Option<u64> {
         forward
-            .place(&packet(sequence, key_frame, marker), 90_000)
+            .place(&packet(sequence, key_frame, marker), &track())
             .map(|placed| placed.index)
     }
 
@@ -421,7 +466,7 @@ mod tests {
     #[test]
     fn another_stream_goes_on_in_time_and_number() {
         let mut forward = forward(true);
-        let before = forward.place(&packet(1, true, true), 90_000).expect("starts");
+        let before = forward.place(&packet(1, true, true), &track()).expect("starts");
         let other = MediaPacket {
             epoch: 1,
             timestamp: 7,
@@ -431,7 +476,7 @@ mod tests {
             arrival: Now::from_millis(1033),
             ..other
         };
-        let after = forward.place(&other, 90_000).expect("starts again");
+        let after = forward.place(&other, &track()).expect("starts again");
         assert_eq!(after.index, before.index + 1);
         assert_eq!(after.timestamp.wrapping_sub(before.timestamp), 90_000);
         assert_eq!(index(&mut forward, 2, false, true), None);

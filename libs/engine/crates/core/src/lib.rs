@@ -10,7 +10,7 @@
 //! and must authenticate before their address is remembered (`ice`); everything else must come from an address that
 //! passed a check. SRTP is opened, and only then is anything kept about an SSRC (`reception`). A retransmission is
 //! unwrapped and from there on is the packet it repeats. Each packet is parsed once into a [`MediaPacket`]: numbers
-//! unwrapped, padding gone, the VP8 descriptor in a form in which rewriting never changes its size.
+//! unwrapped, padding gone, the payload in a form in which rewriting never changes its size (`codec`).
 //!
 //! **Sources.** A track as seen on one worker is a *source*: per layer a ring of the last packets, an open burst and a
 //! key-frame gate. On the publisher's worker ingress feeds it; on another worker [`SharedMessage::Packet`] does, one
@@ -51,6 +51,7 @@ extern crate self as rheon_engine_core;
 mod burst;
 pub mod caps;
 mod classify;
+mod codec;
 mod command;
 mod counters;
 mod egress;
@@ -66,6 +67,7 @@ mod now;
 mod offset_map;
 mod packet;
 mod parameters;
+mod pictures;
 mod random;
 mod receive_stream;
 mod reception;
@@ -78,7 +80,6 @@ mod table;
 mod timers;
 mod transport;
 mod transport_cc;
-mod vp8;
 mod worker;
 
 pub use command::Command;
@@ -87,7 +88,7 @@ pub use egress::{Egress, MAX_RUN_BYTES, MAX_SEGMENTS, Run};
 pub use event::Event;
 pub use ids::{ForwardId, Ssrc, TrackId, TransportId, WorkerId};
 pub use now::Now;
-pub use packet::{MediaPacket, Vp8Ids};
+pub use packet::{FrameIds, MediaPacket};
 pub use parameters::{
     Codec, Encoding, ExtensionIds, ForwardParameters, IceCredentials, Kind, SrtpProfile, TrackParameters,
 };

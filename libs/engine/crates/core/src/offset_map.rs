@@ -1,7 +1,7 @@
 //! Running numbers of a stream some members of which are left out: what each input number becomes.
 //!
 //! Intervals over unwrapped input numbers, each with the difference to its output. A number left out stays left out,
-//! and one that arrives late takes the place it would have had. Used for sequence numbers and VP8 picture ids.
+//! and one that arrives late takes the place it would have had. Used for sequence numbers and picture ids.
 
 use std::collections::VecDeque;
 
@@ -54,6 +54,11 @@ impl OffsetMap {
             .rev()
             .find(|interval| interval.start <= input)?;
         interval.offset.map(|offset| input.wrapping_sub(offset))
+    }
+
+    /// Count a number as seen that is not sent and keeps its place, empty.
+    pub(crate) fn pass_over(&mut self, input: u64) {
+        self.newest = self.newest.max(Some(input));
     }
 
     /// Leave a number out, so that the next one takes its place. A number below one already seen keeps its place, empty.

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use crate::now::Now;
 
-/// What a VP8 payload descriptor says (RFC 7741 §4.2), with its running number unwrapped.
+/// What a packet says about its frame where its codec numbers frames (VP8, VP9, AV1), the running number unwrapped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Vp8Ids {
-    /// Picture id, unwrapped.
+pub struct FrameIds {
+    /// Picture id, or frame number of AV1's dependency descriptor, unwrapped.
     pub picture_id: Option<u64>,
     /// Running number of base-layer frames.
     pub tl0_pic_idx: Option<u8>,
     /// Temporal layer.
     pub tid: Option<u8>,
-    /// The frame depends on the base layer only.
+    /// Higher temporal layers may be entered here. VP8: at this frame, which depends on the base layer only. VP9: behind
+    /// this frame, by whatever layers are above its own.
     pub layer_sync: bool,
 }
 
@@ -89,14 +90,24 @@ pub struct MediaPacket {
     pub marker: bool,
     /// First packet of a key frame (always true for audio, which may be joined anywhere).
     pub key_frame: bool,
-    /// VP8 payload descriptor.
-    pub vp8: Option<Vp8Ids>,
+    /// Numbers of its frame.
+    pub ids: Option<FrameIds>,
+    /// The payload is RED (RFC 2198), and its primary block starts here.
+    pub(crate) red_primary: Option<u16>,
+    /// Dependency descriptor; empty: none came.
+    pub(crate) dependency_descriptor: Vec<u8>,
     pub(crate) passthrough: Passthrough,
     pub(crate) payload: Vec<u8>,
 }
 
 impl MediaPacket {
-    /// The payload, normalised (a VP8 picture id takes 15 bits), without padding.
+    /// The block a RED packet was sent for, or all of the payload.
+    pub(crate) fn primary(&self) -> &[u8] {
+        let start = usize::from(self.red_primary.unwrap_or(0));
+        self.payload.get(start..).unwrap_or_default()
+    }
+
+    /// The payload, normalised (a picture id takes 15 bits), without padding.
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
@@ -150,7 +161,10 @@ impl PacketPool {
             if let Some(free) = Arc::get_mut(&mut packet) {
                 free.payload.clear();
                 free.passthrough = Passthrough::default();
-                free.vp8 = None;
+                free.ids = None;
+                free.red_primary = None;
+                free.dependency_descriptor.clear();
+                free.key_frame = false;
                 return packet;
             }
         }

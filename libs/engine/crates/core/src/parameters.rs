@@ -2,6 +2,7 @@
 
 pub use rheon_engine_wire::srtp::Profile as SrtpProfile;
 
+pub use crate::codec::Codec;
 use crate::ids::Ssrc;
 
 /// Our own user fragment and password of one transport (RFC 8445 §5.3).
@@ -28,15 +29,6 @@ pub enum Kind {
     Video,
 }
 
-/// Codec of a track.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// Opus (RFC 7587).
-    Opus,
-    /// VP8 (RFC 7741).
-    Vp8,
-}
-
 /// Negotiated ids of the header extensions the engine knows (RFC 8285), 1 to 255; `None`: not negotiated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExtensionIds {
@@ -60,6 +52,8 @@ pub struct ExtensionIds {
     pub abs_capture_time: Option<u8>,
     /// `http://www.webrtc.org/experiments/rtp-hdrext/color-space`
     pub color_space: Option<u8>,
+    /// `https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension`
+    pub dependency_descriptor: Option<u8>,
 }
 
 /// One RTP stream (layer) of a track as the publisher's description declares it.
@@ -92,6 +86,8 @@ pub struct TrackParameters {
     pub cname: String,
     /// Payload type of retransmissions (RFC 4588).
     pub rtx_payload_type: Option<u8>,
+    /// Payload type of RED around the codec (RFC 2198): the publisher may send either at any time.
+    pub red_payload_type: Option<u8>,
     /// Generic NACK was negotiated.
     pub nack: bool,
     /// Picture loss indication was negotiated.
@@ -115,6 +111,8 @@ pub struct ForwardParameters {
     pub rtx_ssrc: Option<Ssrc>,
     /// Payload type of retransmissions.
     pub rtx_payload_type: Option<u8>,
+    /// Payload type of RED around the codec; `None`: the subscriber gets the codec alone.
+    pub red_payload_type: Option<u8>,
     /// Generic NACK was negotiated. Retransmission needs this and both RTX values.
     pub nack: bool,
     /// The subscriber is known to accept RTP padding on media packets, so that runs of one length grow longer.

@@ -37,6 +37,8 @@ pub(crate) struct Stream {
     pub(crate) srtp: srtp::ReceiveStream,
     pub(crate) statistics: ReceiveStatistics,
     pub(crate) payload_type: u8,
+    /// Payload type of RED around it.
+    pub(crate) red_payload_type: Option<u8>,
     pub(crate) clock_rate: u32,
 }
 
@@ -57,6 +59,7 @@ pub(crate) struct Hints<'a> {
     pub(crate) mid: Option<&'a [u8]>,
     pub(crate) rid: Option<&'a [u8]>,
     pub(crate) repaired_rid: Option<&'a [u8]>,
+    pub(crate) dependency_descriptor: &'a [u8],
 }
 
 /// The last receiver reference time of the peer (RFC 3611 §4.4), to be answered.
@@ -135,6 +138,7 @@ impl Reception {
             (&mut known.playout_delay, ids.playout_delay),
             (&mut known.abs_capture_time, ids.abs_capture_time),
             (&mut known.color_space, ids.color_space),
+            (&mut known.dependency_descriptor, ids.dependency_descriptor),
         ] {
             *known = id.or(*known);
         }
@@ -232,7 +236,7 @@ impl Reception {
             let layer = hints.repaired_rid.and_then(layer_of).or(single.then_some(0))?;
             return Some(Role::Retransmission { source, layer });
         }
-        if parameters.payload_type != payload_type {
+        if !carries(parameters, payload_type) {
             return None;
         }
         let layer = hints.rid.and_then(layer_of).or(single.then_some(0))?;
@@ -246,7 +250,7 @@ impl Reception {
             .filter(|published| published.parameters.encodings.len() == 1)
             .filter_map(|published| {
                 let (parameters, source) = (&published.parameters, published.source);
-                if parameters.payload_type == payload_type {
+                if carries(parameters, payload_type) {
                     Some(Role::Media { source, layer: 0 })
                 } else if parameters.rtx_payload_type == Some(payload_type) {
                     Some(Role::Retransmission { source, layer: 0 })
@@ -276,6 +280,11 @@ impl Reception {
     }
 }
 
+/// Media of a track comes under this payload type.
+fn carries(parameters: &TrackParameters, payload_type: u8) -> bool {
+    parameters.payload_type == payload_type || parameters.red_payload_type == Some(payload_type)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,6 +301,7 @@ mod tests {
             encodings,
             cname: "c".into(),
             rtx_payload_type: Some(payload_type + 1),
+            red_payload_type: None,
             nack: true,
             pli: true,
             transport_cc: false,
@@ -346,6 +356,7 @@ mod tests {
             mid,
             rid,
             repaired_rid,
+            ..Hints::default()
         };
         let bind = |payload_type, hints: Hints<'_>| reception.bind(1, payload_type, &hints);
         assert_eq!(

@@ -70,10 +70,19 @@ impl Ring {
         if newest {
             self.newest = Some(sequence);
         }
-        if packet.key_frame && self.key_frame.is_none_or(|(last, _)| sequence > last) {
+        if packet.key_frame && self.starts_key_frame(packet) {
             self.key_frame = Some((sequence, packet.arrival));
         }
         Ok(newest)
+    }
+
+    /// A packet that starts a key frame starts one later than the last, or is an earlier packet of that: parameter sets
+    /// may take several.
+    fn starts_key_frame(&self, packet: &MediaPacket) -> bool {
+        self.key_frame.is_none_or(|(last, _)| {
+            let same = |held: &Arc<MediaPacket>| held.timestamp == packet.timestamp;
+            (packet.sequence > last) != self.get(last).is_some_and(same)
+        })
     }
 
     /// Let go of what is below `first_kept` or too old.
@@ -204,6 +213,26 @@ mod tests {
         assert_eq!(ring.insert(&packet(1_000_000, 0), &mut pool), Ok(true));
         assert_eq!(held(&ring), 1);
         assert_eq!(ring.insert(&packet(1_000_001, 0), &mut pool), Ok(true));
+    }
+
+    #[test]
+    fn a_key_frame_starts_at_the_first_of_its_packets_that_may() {
+        let (mut ring, mut pool) = (Ring::default(), PacketPool::default());
+        let key = |sequence, timestamp| {
+            Arc::new(MediaPacket {
+                sequence,
+                timestamp,
+                key_frame: true,
+                ..MediaPacket::default()
+            })
+        };
+        let first = |ring: &Ring| ring.fresh_key_frame(Now::default());
+        for (sequence, timestamp, expected) in
+            [(10, 1, 10), (11, 1, 10), (9, 1, 10), (14, 2, 14), (13, 2, 13)]
+        {
+            let _ = ring.insert(&key(sequence, timestamp), &mut pool);
+            assert_eq!(first(&ring), Some(expected));
+        }
     }
 
     #[test]

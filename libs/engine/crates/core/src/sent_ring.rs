@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::now::Now;
-use crate::vp8::Vp8Sent;
+use crate::pictures::SentIds;
 
 /// Packets remembered: as many as the layer's ring.
 const SENT_PACKETS: usize = crate::caps::RING_PACKETS;
@@ -21,8 +21,8 @@ pub(crate) struct Sent {
     pub(crate) timestamp: u32,
     /// Milliseconds of the last time it was sent, wrapping.
     at_millis: u32,
-    vp8_picture: u16,
-    vp8_tl0: u8,
+    picture: u16,
+    tl0: u8,
     pub(crate) layer: u8,
     /// 0: the entry is empty; else 1 and the number of resends.
     sends: u8,
@@ -36,10 +36,10 @@ pub(crate) enum NotResent {
 }
 
 impl Sent {
-    pub(crate) fn vp8(&self) -> Vp8Sent {
-        Vp8Sent {
-            picture_id: self.vp8_picture,
-            tl0_pic_idx: self.vp8_tl0,
+    pub(crate) fn ids(&self) -> SentIds {
+        SentIds {
+            picture: self.picture,
+            tl0: self.tl0,
         }
     }
 
@@ -66,7 +66,7 @@ impl SentRing {
         input: u64,
         timestamp: u32,
         layer: u8,
-        vp8: Vp8Sent,
+        ids: SentIds,
         now: Now,
     ) {
         if self.entries.is_empty() {
@@ -78,8 +78,8 @@ impl SentRing {
                 input: input as u32,
                 timestamp,
                 at_millis: millis(now),
-                vp8_picture: vp8.picture_id,
-                vp8_tl0: vp8.tl0_pic_idx,
+                picture: ids.picture,
+                tl0: ids.tl0,
                 layer,
                 sends: 1,
             };
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn three_resends_a_round_trip_apart() {
         let mut ring = SentRing::default();
-        ring.insert(70_000, 9, 1, 0, Vp8Sent::default(), Now::from_millis(0));
+        ring.insert(70_000, 9, 1, 0, SentIds::default(), Now::from_millis(0));
         let resent: Vec<u64> = (10..1000)
             .filter(|t| {
                 let now = Now::from_millis(*t);
@@ -144,7 +144,7 @@ mod tests {
                 output + (1 << 33),
                 0,
                 0,
-                Vp8Sent::default(),
+                SentIds::default(),
                 Now::default(),
             );
         }

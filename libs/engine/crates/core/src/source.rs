@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::burst::Burst;
+use crate::codec::PayloadReader;
 use crate::gate::KeyFrameGate;
 use crate::ids::{TrackId, WorkerId};
 use crate::now::{Now, micros_to_ntp};
@@ -68,30 +69,6 @@ pub(crate) enum Origin {
     Remote(WorkerId),
 }
 
-/// 7- or 15-bit picture ids as running numbers.
-#[derive(Debug, Default)]
-pub(crate) struct PictureUnwrapper {
-    highest: Option<u64>,
-}
-
-impl PictureUnwrapper {
-    /// The number nearest to the highest so far; `bits` is the width the publisher uses.
-    pub(crate) fn unwrap(&mut self, picture: u16, bits: u32) -> u64 {
-        let size = 1u64 << bits;
-        let picture = u64::from(picture) & (size - 1);
-        let number = self.highest.map_or(size + picture, |highest| {
-            let ahead = picture.wrapping_sub(highest) & (size - 1);
-            if ahead < size / 2 {
-                highest + ahead
-            } else {
-                highest.saturating_sub(size - ahead)
-            }
-        });
-        self.highest = self.highest.max(Some(number));
-        number
-    }
-}
-
 /// One layer of a source.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
@@ -102,7 +79,7 @@ pub(crate) struct Layer {
     pub(crate) epoch: u32,
     /// SRTP index to running number: padding is left out.
     numbers: OffsetMap,
-    pub(crate) pictures: PictureUnwrapper,
+    pub(crate) reader: PayloadReader,
     pub(crate) key_frames: u64,
     /// Media arrived: there is somebody to ask for key frames.
     pub(crate) started: bool,
@@ -126,7 +103,7 @@ impl Layer {
         self.epoch = epoch;
         self.ring.break_stream();
         self.clock = None;
-        self.pictures = PictureUnwrapper::default();
+        self.reader = PayloadReader::default();
     }
 
     /// When a key frame is to be asked for: not before there is somebody to ask.
@@ -156,6 +133,8 @@ pub(crate) struct Source {
     pub(crate) layers: Vec<Layer>,
     /// Slots of its forwards.
     pub(crate) forwards: Vec<usize>,
+    /// Nothing of it is forwarded.
+    pub(crate) muted: bool,
     /// Forwards that catch up from a ring are served then.
     pub(crate) catch_up_due: Option<Now>,
     worst_loss: Option<(u8, Now)>,
@@ -171,6 +150,7 @@ impl Source {
             readers: Vec::new(),
             layers: Vec::new(),
             forwards: Vec::new(),
+            muted: false,
             catch_up_due: None,
             worst_loss: None,
             armed: Armed::default(),
@@ -226,7 +206,7 @@ impl Source {
         let layers = self
             .layers
             .iter()
-            .flat_map(|layer| [layer.burst.due(), layer.gate_due(rtt)]);
+            .flat_map(|layer| [layer.burst.due(), layer.gate_due(rtt).filter(|_| !self.muted)]);
         layers.chain([self.catch_up_due]).flatten().min()
     }
 }
@@ -234,24 +214,6 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn picture_ids_of_either_width_run_on() {
-        for bits in [7, 15] {
-            let mut unwrapper = PictureUnwrapper::default();
-            let first = unwrapper.unwrap(3, bits);
-            for step in 1..100_000u64 {
-                assert_eq!(
-                    unwrapper.unwrap((3 + step) as u16 & ((1 << bits) - 1), bits),
-                    first + step
-                );
-            }
-            assert_eq!(
-                unwrapper.unwrap((3 + 99_990u64) as u16 & ((1 << bits) - 1), bits),
-                first + 99_990
-            );
-        }
-    }
 
     #[test]
     fn another_ssrc_is_a_break() {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use rheon_engine_wire::dependency_descriptor;
 use rheon_engine_wire::rtp::{HeaderWriter, abs_send_time};
 use rheon_engine_wire::srtp::{Profile, ReceiveContext, SendContext};
-use rheon_engine_wire::vp8;
 
+use crate::codec::Rewrite;
 use crate::counters::{Counters, DropReason};
 use crate::egress::Egress;
 use crate::hash::{KeyedMap, KeyedState};
@@ -16,7 +17,6 @@ use crate::packet::Passthrough;
 use crate::parameters::{ExtensionIds, IceCredentials};
 use crate::reception::Reception;
 use crate::timers::Armed;
-use crate::vp8::Vp8Sent;
 
 /// Round trip assumed until one was measured.
 const DEFAULT_RTT: Duration = Duration::from_millis(100);
@@ -65,7 +65,9 @@ pub(crate) struct Outgoing<'a> {
     /// Original sequence number, in front of a retransmission's payload (RFC 4588 §4).
     pub(crate) original: Option<u16>,
     pub(crate) payload: &'a [u8],
-    pub(crate) vp8: Option<Vp8Sent>,
+    pub(crate) dependency_descriptor: &'a [u8],
+    /// What is different in this copy.
+    pub(crate) rewrite: Rewrite,
     /// Bytes of RTP padding.
     pub(crate) padding: u8,
 }
@@ -196,6 +198,13 @@ impl Transport {
         let send_time = abs_send_time(now.as_micros());
         let ids = packet.extensions;
         let passed = packet.passthrough;
+        let mut descriptor = [0; dependency_descriptor::MAX_LEN];
+        let descriptor = descriptor.get_mut(..packet.dependency_descriptor.len());
+        let descriptor = descriptor.filter(|copy| !copy.is_empty()).map(|copy| {
+            copy.copy_from_slice(packet.dependency_descriptor);
+            packet.rewrite.dependency_descriptor(copy);
+            &*copy
+        });
         let all = [
             (ids.mid, Some(packet.mid.as_bytes())),
             (ids.transport_cc, Some(&transport_sequence[..])),
@@ -205,6 +214,7 @@ impl Transport {
             (ids.playout_delay, passed.playout_delay.get()),
             (ids.abs_capture_time, passed.abs_capture_time.get()),
             (ids.color_space, passed.color_space.get()),
+            (ids.dependency_descriptor, descriptor),
         ];
         let elements = all
             .iter()
@@ -244,9 +254,7 @@ impl Transport {
             return false;
         };
         payload.copy_from_slice(packet.payload);
-        if let Some(sent) = packet.vp8 {
-            vp8::patch(payload, sent.picture_id, sent.tl0_pic_idx);
-        }
+        packet.rewrite.payload(payload);
         if let Some(pad) = rest.get_mut(..padding) {
             pad.fill(0);
             if let Some(last) = pad.last_mut() {

@@ -37,6 +37,7 @@ pub struct RawTrackParameters {
     encodings: Vec<RawEncoding>,
     cname: String,
     rtx_payload_type: Option<i64>,
+    red_payload_type: Option<i64>,
     nack: bool,
     pli: bool,
     transport_cc: bool,
@@ -51,6 +52,7 @@ pub struct RawForwardParameters {
     payload_type: i64,
     rtx_ssrc: Option<i64>,
     rtx_payload_type: Option<i64>,
+    red_payload_type: Option<i64>,
     nack: bool,
     padding: bool,
     extensions: HashMap<String, i64>,
@@ -70,7 +72,13 @@ impl RawTrackParameters {
         };
         let codec = match (self.codec.as_str(), kind) {
             ("opus", Kind::Audio) => Codec::Opus,
+            ("PCMU", Kind::Audio) => Codec::Pcmu,
+            ("PCMA", Kind::Audio) => Codec::Pcma,
             ("VP8", Kind::Video) => Codec::Vp8,
+            ("VP9", Kind::Video) => Codec::Vp9,
+            ("H264", Kind::Video) => Codec::H264,
+            ("H265", Kind::Video) => Codec::H265,
+            ("AV1", Kind::Video) => Codec::Av1,
             (other, _) => return Err(invalid(format!("codec {other:?} is not known for {}", self.kind))),
         };
         Ok(core::TrackParameters {
@@ -86,6 +94,7 @@ impl RawTrackParameters {
                 .collect::<PyResult<_>>()?,
             cname: text("cname", self.cname, MAX_CNAME)?,
             rtx_payload_type: optional(self.rtx_payload_type, |v| payload_type("rtx_payload_type", v))?,
+            red_payload_type: optional(self.red_payload_type, |v| payload_type("red_payload_type", v))?,
             nack: self.nack,
             pli: self.pli,
             transport_cc: self.transport_cc,
@@ -116,6 +125,7 @@ impl RawForwardParameters {
             payload_type: payload_type("payload_type", self.payload_type)?,
             rtx_ssrc: optional(self.rtx_ssrc, |v| ssrc("rtx_ssrc", v))?,
             rtx_payload_type: optional(self.rtx_payload_type, |v| payload_type("rtx_payload_type", v))?,
+            red_payload_type: optional(self.red_payload_type, |v| payload_type("red_payload_type", v))?,
             nack: self.nack,
             padding: self.padding,
             extensions: extensions(self.extensions)?,
@@ -187,6 +197,11 @@ fn extensions(ids: HashMap<String, i64>) -> PyResult<ExtensionIds> {
             "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay" => &mut known.playout_delay,
             "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time" => &mut known.abs_capture_time,
             "http://www.webrtc.org/experiments/rtp-hdrext/color-space" => &mut known.color_space,
+            "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension" => {
+                &mut known.dependency_descriptor
+            }
+            // Of no use to anybody but us, and not used yet: never passed on.
+            "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00" => continue,
             _ => return Err(invalid(format!("header extension {uri:?} is not known"))),
         };
         *slot = Some(within("header extension id", id, 1..=255)?);

@@ -187,6 +187,11 @@ impl WorkerPool {
         )
     }
 
+    fn set_muted(&self, worker: u8, track: u32, muted: bool) -> PyResult<()> {
+        let track = TrackId(track);
+        self.command(worker, Command::MuteTrack { track, muted })
+    }
+
     fn add_forward(
         &self,
         worker: u8,

@@ -38,6 +38,7 @@ impl Worker {
                 parameters,
             } => self.add_track(now, transport, track, parameters),
             Command::RemoveTrack { track } => self.remove_source(now, track),
+            Command::MuteTrack { track, muted } => self.mute_track(now, track, muted),
             Command::AddForward {
                 transport,
                 forward,
@@ -214,6 +215,27 @@ impl Worker {
         for forward in forwards {
             self.remove_forward(forward, true);
         }
+        Some(())
+    }
+
+    /// What came before and what comes after are different streams: forwards go on as after any break.
+    fn mute_track(&mut self, now: Now, track: TrackId, muted: bool) -> Option<()> {
+        let slot = self.sources.slot(track)?;
+        for layer in 0..self.sources.get(slot)?.layers.len() {
+            self.close_burst(now, slot, layer as u8);
+        }
+        let source = self.sources.get_mut(slot)?;
+        if std::mem::replace(&mut source.muted, muted) == muted {
+            return Some(());
+        }
+        for layer in &mut source.layers {
+            layer.break_stream(layer.epoch.wrapping_add(1));
+        }
+        let waits = source.is_video() && !source.forwards.is_empty();
+        if waits && !muted {
+            self.want_key_frame(now, slot, 0);
+        }
+        self.arm_source(slot);
         Some(())
     }
 

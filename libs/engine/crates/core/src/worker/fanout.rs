@@ -237,12 +237,12 @@ fn send(
     clock: Option<SenderClock>,
     output: &mut Output<'_>,
 ) -> bool {
-    let Some(placed) = forward.place(packet, description.clock_rate) else {
+    let Some(placed) = forward.place(packet, description) else {
         return false;
     };
     let parameters = &forward.parameters;
     let outgoing = Outgoing {
-        payload_type: parameters.payload_type,
+        payload_type: forward.payload_type(packet),
         marker: packet.marker,
         index: placed.index,
         timestamp: placed.timestamp,
@@ -251,8 +251,9 @@ fn send(
         mid: &parameters.mid,
         passthrough: &packet.passthrough,
         original: None,
-        payload: &packet.payload,
-        vp8: packet.vp8.is_some().then_some(placed.vp8),
+        payload: forward.body(packet),
+        dependency_descriptor: &packet.dependency_descriptor,
+        rewrite: forward.rewrite(description.codec, packet, placed.ids),
         padding,
     };
     if !transport.send_media(output.now, &outgoing, output.egress, output.counters) {

@@ -97,10 +97,11 @@ impl Worker {
         let Some(source) = self.sources.get_mut(slot) else {
             return;
         };
+        let muted = source.muted;
         let Some(layer) = source.layer_mut(number) else {
             return;
         };
-        if !layer.started {
+        if muted || !layer.started {
             layer.gate.want();
         } else if layer.gate.request(now, rtt) {
             self.ask_for_key_frame(slot, number);
@@ -115,6 +116,7 @@ impl Worker {
             return;
         };
         let nobody = source.forwards.is_empty() && source.readers.is_empty();
+        let muted = source.muted;
         for number in 0..source.layers.len() as u8 {
             let Some(layer) = self
                 .sources
@@ -125,7 +127,7 @@ impl Worker {
             };
             if nobody {
                 layer.gate.forget();
-            } else if layer.started && layer.gate.timeout(now, rtt) {
+            } else if layer.started && !muted && layer.gate.timeout(now, rtt) {
                 self.ask_for_key_frame(slot, number);
             }
         }

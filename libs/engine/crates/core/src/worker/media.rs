@@ -5,20 +5,19 @@ use std::sync::Arc;
 use rheon_engine_wire::rtp::{RtpHeader, parse_transport_sequence};
 use rheon_engine_wire::sequence::distance;
 use rheon_engine_wire::srtp::{self, SrtpError};
-use rheon_engine_wire::vp8;
 
 use super::Worker;
+use crate::codec::RawPayload;
 use crate::counters::DropReason;
 use crate::event::Event;
 use crate::ice::Tuple;
 use crate::ids::Ssrc;
 use crate::now::Now;
-use crate::packet::{MediaPacket, Passthrough, Vp8Ids};
-use crate::parameters::{Codec, ExtensionIds};
+use crate::packet::{MediaPacket, Passthrough};
+use crate::parameters::{ExtensionIds, Kind};
 use crate::receive_stream::ReceiveStatistics;
 use crate::reception::{Hints, Reception, Role, Stream};
 use crate::ring::Refused;
-use crate::source::Layer;
 use crate::timers::TimerOwner;
 use crate::transport_cc::FEEDBACK_INTERVAL;
 
@@ -36,6 +35,9 @@ struct Arrival<'a> {
     timestamp: u32,
     marker: bool,
     payload: &'a [u8],
+    /// The payload is RED around payloads of this type.
+    red_around: Option<u8>,
+    dependency_descriptor: &'a [u8],
     retransmitted: bool,
 }
 
@@ -116,13 +118,15 @@ impl Worker {
         let role = bound?;
         let payload = header.payload(packet).map_err(|_| DropReason::RtpMalformed)?;
         let payload = packet.get(payload).unwrap_or_default();
-        let expected = reception
+        let stream = reception
             .streams
             .get(&header.ssrc)
-            .map(|stream| stream.payload_type);
-        if expected != Some(header.payload_type) {
+            .ok_or(DropReason::UnknownSsrc)?;
+        let red = stream.red_payload_type == Some(header.payload_type);
+        if stream.payload_type != header.payload_type && !red {
             return Err(DropReason::UnknownPayloadType);
         }
+        let red_around = red.then_some(stream.payload_type);
         reception.reports_due.get_or_insert(now + FIRST_REPORT);
         let arrival = match role {
             Role::Media { source, layer } => Arrival {
@@ -133,9 +137,14 @@ impl Worker {
                 timestamp: header.timestamp,
                 marker: header.marker,
                 payload,
+                red_around,
+                dependency_descriptor: hints.dependency_descriptor,
                 retransmitted: false,
             },
-            Role::Retransmission { source, layer } => original(reception, source, layer, &header, payload)?,
+            Role::Retransmission { source, layer } => Arrival {
+                dependency_descriptor: hints.dependency_descriptor,
+                ..original(reception, source, layer, &header, payload)?
+            },
         };
         if reception.media_ssrc(arrival.source, arrival.layer) != Some(arrival.ssrc) {
             return Err(DropReason::StaleSsrc);
@@ -192,6 +201,7 @@ impl Worker {
             .get_mut(arrival.source)
             .ok_or(DropReason::UnknownSsrc)?;
         let description = source.description.clone().ok_or(DropReason::UnknownSsrc)?;
+        let muted = source.muted;
         let layer = source.layer_mut(arrival.layer).ok_or(DropReason::UnknownSsrc)?;
         let transport = self.transports.get_mut(slot).ok_or(DropReason::UnknownTuple)?;
         let reception = &mut transport.reception;
@@ -199,10 +209,15 @@ impl Worker {
         if arrival.payload.is_empty() {
             layer.leave_out(arrival.index);
             self.counters
-                .drop_many(DropReason::NackCap, count(now, reception, arrival, 0));
+                .drop_many(DropReason::NackCap, count(now, reception, arrival, 0, !muted));
             return Err(DropReason::PaddingOnly);
         }
         let sequence = layer.number(arrival.index).ok_or(DropReason::TooLate)?;
+        if muted {
+            // Counted as received, so that nothing is asked for again; it goes nowhere.
+            count(now, reception, arrival, arrival.payload.len(), false);
+            return Ok(());
+        }
         let mut packet = self.pool.take();
         let filled = Arc::get_mut(&mut packet).ok_or(DropReason::PayloadMalformed)?;
         filled.sequence = sequence;
@@ -212,7 +227,13 @@ impl Worker {
         filled.layer = arrival.layer;
         filled.marker = arrival.marker;
         filled.passthrough = passthrough;
-        if !normalise(description.codec, arrival.payload, layer, filled) {
+        let payload = RawPayload {
+            codec: description.codec,
+            bytes: arrival.payload,
+            red_around: arrival.red_around,
+            dependency_descriptor: arrival.dependency_descriptor,
+        };
+        if !layer.reader.read(&payload, filled) {
             self.pool.give(packet);
             return Err(DropReason::PayloadMalformed);
         }
@@ -226,11 +247,11 @@ impl Worker {
                 });
             }
         };
-        if description.codec == Codec::Vp8 && packet.key_frame {
+        if description.kind == Kind::Video && packet.key_frame {
             layer.key_frames += 1;
             layer.gate.answered();
         }
-        let given_up = count(now, reception, arrival, packet.payload.len());
+        let given_up = count(now, reception, arrival, packet.payload.len(), true);
         self.counters.drop_many(DropReason::NackCap, given_up);
         self.share(arrival.source, &packet);
         self.distribute(now, arrival.source, packet, newest);
@@ -261,11 +282,12 @@ impl Worker {
     }
 }
 
-/// Statistics and gaps. Returns how many missing packets were given up for room.
-fn count(now: Now, reception: &mut Reception, arrival: &Arrival<'_>, bytes: usize) -> u64 {
-    let nack = reception
-        .track(arrival.source)
-        .is_some_and(|published| published.parameters.nack);
+/// Statistics and gaps (`repair`: to be asked for). Returns how many missing packets were given up for room.
+fn count(now: Now, reception: &mut Reception, arrival: &Arrival<'_>, bytes: usize, repair: bool) -> u64 {
+    let nack = repair
+        && reception
+            .track(arrival.source)
+            .is_some_and(|published| published.parameters.nack);
     let Some(stream) = reception.streams.get_mut(&arrival.ssrc) else {
         return 0;
     };
@@ -311,8 +333,13 @@ fn bind(
         Role::Media { .. } => Some(parameters.payload_type),
         Role::Retransmission { .. } => parameters.rtx_payload_type,
     };
+    let red_payload_type = match role {
+        Role::Media { .. } => parameters.red_payload_type,
+        Role::Retransmission { .. } => None,
+    };
     let stream = Stream {
         role,
+        red_payload_type,
         srtp,
         statistics: ReceiveStatistics::default(),
         payload_type: payload_type.ok_or(DropReason::UnknownPayloadType)?,
@@ -350,38 +377,10 @@ fn original<'a>(
         timestamp: header.timestamp,
         marker: header.marker,
         payload,
+        red_around: None,
+        dependency_descriptor: &[],
         retransmitted: true,
     })
-}
-
-/// Write the payload into the packet, in the form in which rewriting never changes its size. False: it is none.
-fn normalise(codec: Codec, payload: &[u8], layer: &mut Layer, packet: &mut MediaPacket) -> bool {
-    match codec {
-        Codec::Opus => {
-            packet.key_frame = true;
-            packet.payload.extend_from_slice(payload);
-            true
-        }
-        Codec::Vp8 => {
-            let (Ok(before), Ok(descriptor)) = (
-                vp8::Descriptor::parse(payload),
-                vp8::normalise(payload, &mut packet.payload),
-            ) else {
-                return false;
-            };
-            let bits = if before.picture_id_wide { 15 } else { 7 };
-            packet.key_frame = descriptor.key_frame;
-            packet.vp8 = Some(Vp8Ids {
-                picture_id: before
-                    .picture_id
-                    .map(|picture| layer.pictures.unwrap(picture, bits)),
-                tl0_pic_idx: descriptor.tl0_pic_idx,
-                tid: descriptor.tid,
-                layer_sync: descriptor.layer_sync,
-            });
-            true
-        }
-    }
 }
 
 /// Read what the engine knows of the header extensions; returns the transport-wide sequence number.
@@ -411,6 +410,8 @@ fn read_extensions<'a>(
             passthrough.playout_delay.set(value);
         } else if id == ids.abs_capture_time {
             passthrough.abs_capture_time.set(value);
+        } else if id == ids.dependency_descriptor {
+            hints.dependency_descriptor = value;
         } else if id == ids.color_space {
             passthrough.color_space.set(value);
         }

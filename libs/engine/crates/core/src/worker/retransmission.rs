@@ -3,6 +3,7 @@
 use super::Worker;
 use crate::counters::DropReason;
 use crate::now::Now;
+use crate::parameters::Codec;
 use crate::sent_ring::NotResent;
 use crate::transport::Outgoing;
 
@@ -32,10 +33,11 @@ impl Worker {
                 NotResent::Gone => DropReason::RetransmissionGone,
                 NotResent::Repeat => DropReason::RetransmissionRepeat,
             })?;
-        let layer = self
-            .sources
-            .get(forward.source)
-            .and_then(|source| source.layer(sent.layer));
+        let source = self.sources.get(forward.source);
+        let codec = source
+            .and_then(|source| source.description.as_ref())
+            .map_or(Codec::default(), |description| description.codec);
+        let layer = source.and_then(|source| source.layer(sent.layer));
         let packet = layer
             .and_then(|layer| layer.ring.get(sent.sequence(layer.ring.newest()?)))
             .ok_or(DropReason::RetransmissionGone)?;
@@ -54,7 +56,8 @@ impl Worker {
             passthrough: &packet.passthrough,
             original: Some(output as u16),
             payload: &packet.payload,
-            vp8: packet.vp8.is_some().then(|| sent.vp8()),
+            dependency_descriptor: &packet.dependency_descriptor,
+            rewrite: forward.rewrite(codec, packet, sent.ids()),
             padding: 0,
         };
         // The number is used up even if sending fails: no index ever protects two packets.

@@ -79,7 +79,7 @@ impl Worker {
             packets_retransmitted: forward.counters.retransmitted,
             key_frame_requests_received: forward.counters.key_frame_requests,
             spatial: forward.layer,
-            temporal: forward.vp8.current(),
+            temporal: forward.pictures.current(),
             layer_reason: forward.layer_reason(),
             paused: forward.state == State::Paused,
         });

@@ -1,7 +1,9 @@
 mod allocation;
 mod audio;
+mod codecs;
 mod ice;
 mod limits;
+mod mute;
 mod repair;
 mod reports;
 mod sharing;

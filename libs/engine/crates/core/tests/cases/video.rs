@@ -15,7 +15,7 @@ pub fn call(parameters: ForwardParameters) -> (Net, usize, usize) {
 }
 
 /// Send a frame of four packets, `index` its first.
-fn frame(net: &mut Net, publisher: usize, index: u64, frame: u64, key: bool) {
+pub fn frame(net: &mut Net, publisher: usize, index: u64, frame: u64, key: bool) {
     for part in 0..4 {
         net.rtp(
             publisher,

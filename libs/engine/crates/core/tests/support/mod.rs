@@ -400,6 +400,7 @@ pub fn opus(ssrc: u32) -> TrackParameters {
         }],
         cname: "publisher".into(),
         rtx_payload_type: None,
+        red_payload_type: None,
         nack: false,
         pli: false,
         transport_cc: true,
@@ -433,6 +434,7 @@ pub fn forward(ssrc: u32, payload_type: u8) -> ForwardParameters {
         payload_type,
         rtx_ssrc: Some(Ssrc(ssrc + 1)),
         rtx_payload_type: Some(payload_type + 1),
+        red_payload_type: None,
         nack: true,
         padding: false,
         extensions: ExtensionIds {

@@ -1,20 +1,26 @@
-//! What one forward of a VP8 track sends: which temporal layers, and under which picture ids and TL0PICIDX (RFC 7741).
+//! What one forward sends of a track whose codec numbers frames: which temporal layers, and under which picture ids and
+//! TL0PICIDX (VP8, VP9) or frame numbers (AV1).
 //!
-//! Leaving out a frame closes the gap in picture ids, since receivers wait for a frame they think is missing. A higher
-//! temporal layer is entered one at a time, at a frame that says it depends on the base layer only (Y), or at a key frame.
+//! VP8 (RFC 7741): leaving out a frame closes the gap in picture ids, since receivers wait for a frame they think is
+//! missing. A higher temporal layer is entered one at a time, at a frame that says it depends on the base layer only (Y),
+//! or at a key frame. VP9 (RFC 9628): picture ids keep their distances, which references count in; higher layers are
+//! entered behind a picture that allows it (U). AV1: frame numbers keep their distances, nothing is left out.
 
+use crate::codec::Codec;
 use crate::offset_map::OffsetMap;
-use crate::packet::{MediaPacket, Vp8Ids};
+use crate::packet::{FrameIds, MediaPacket};
 
 /// What a packet is sent under.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Vp8Sent {
-    pub(crate) picture_id: u16,
-    pub(crate) tl0_pic_idx: u8,
+pub(crate) struct SentIds {
+    /// Picture id of 15 bits, or frame number.
+    pub(crate) picture: u16,
+    pub(crate) tl0: u8,
 }
 
 #[derive(Debug)]
-pub(crate) struct Vp8Rewriter {
+pub(crate) struct PictureRewriter {
+    codec: Codec,
     pictures: OffsetMap,
     /// Next free picture id, unwrapped.
     next_picture: u64,
@@ -28,12 +34,13 @@ pub(crate) struct Vp8Rewriter {
     highest: u8,
 }
 
-impl Vp8Rewriter {
+impl PictureRewriter {
     /// Picture ids and TL0PICIDX start as given.
     pub(crate) fn new(first_picture: u16, first_tl0: u8) -> Self {
         Self {
+            codec: Codec::default(),
             pictures: OffsetMap::default(),
-            next_picture: u64::from(first_picture & 0x7fff) + 0x8000,
+            next_picture: u64::from(first_picture) + 0x1_0000,
             tl0_offset: 0,
             last_tl0: first_tl0,
             limit: u8::MAX,
@@ -57,7 +64,8 @@ impl Vp8Rewriter {
     }
 
     /// Sending starts, or goes on after a break, at this key frame.
-    pub(crate) fn start(&mut self, ids: &Vp8Ids) {
+    pub(crate) fn start(&mut self, codec: Codec, ids: &FrameIds) {
+        self.codec = codec;
         if let Some(picture) = ids.picture_id {
             self.pictures.start(picture, self.next_picture);
         }
@@ -68,19 +76,23 @@ impl Vp8Rewriter {
     }
 
     /// What to send a packet under; `None`: its frame is left out.
-    pub(crate) fn rewrite(&mut self, packet: &MediaPacket, ids: &Vp8Ids) -> Option<Vp8Sent> {
+    pub(crate) fn rewrite(&mut self, packet: &MediaPacket, ids: &FrameIds) -> Option<SentIds> {
         self.highest = self.highest.max(ids.tid.unwrap_or(0));
         let Some(picture) = ids.picture_id else {
             // Without picture ids a frame cannot be told from its neighbours: nothing is left out.
-            return Some(Vp8Sent {
-                picture_id: 0,
-                tl0_pic_idx: self.sent_tl0(ids),
+            return Some(SentIds {
+                picture: 0,
+                tl0: self.sent_tl0(ids),
             });
         };
         if self.pictures.newest().is_none_or(|newest| picture > newest) {
             self.layer(packet, ids);
             if ids.tid.is_some_and(|tid| tid > self.current) {
-                self.pictures.leave_out(picture);
+                if self.codec == Codec::Vp8 {
+                    self.pictures.leave_out(picture);
+                } else {
+                    self.pictures.pass_over(picture);
+                }
                 return None;
             }
         }
@@ -91,14 +103,15 @@ impl Vp8Rewriter {
         }
         let output = self.pictures.map(picture)?;
         self.next_picture = self.next_picture.max(output.saturating_add(1));
-        Some(Vp8Sent {
-            picture_id: (output & 0x7fff) as u16,
-            tl0_pic_idx: self.sent_tl0(ids),
+        let bits = if self.codec == Codec::Av1 { 0xffff } else { 0x7fff };
+        Some(SentIds {
+            picture: (output & bits) as u16,
+            tl0: self.sent_tl0(ids),
         })
     }
 
     /// The TL0PICIDX a packet is sent under; the newest is where the next start goes on.
-    fn sent_tl0(&mut self, ids: &Vp8Ids) -> u8 {
+    fn sent_tl0(&mut self, ids: &FrameIds) -> u8 {
         let sent = ids.tl0_pic_idx.unwrap_or(0).wrapping_sub(self.tl0_offset);
         if ids.tl0_pic_idx.is_some() && sent.wrapping_sub(self.last_tl0) < 0x80 {
             self.last_tl0 = sent;
@@ -107,11 +120,15 @@ impl Vp8Rewriter {
     }
 
     /// A new frame: the layers sent may change.
-    fn layer(&mut self, packet: &MediaPacket, ids: &Vp8Ids) {
+    fn layer(&mut self, packet: &MediaPacket, ids: &FrameIds) {
         if self.limit < self.current || packet.key_frame {
             self.current = self.limit;
-        } else if self.limit > self.current && ids.layer_sync && ids.tid == self.current.checked_add(1) {
-            self.current = self.current.saturating_add(1);
+        } else if self.limit > self.current && ids.layer_sync {
+            if self.codec == Codec::Vp9 && ids.tid.is_some_and(|tid| tid <= self.current) {
+                self.current = self.limit;
+            } else if self.codec == Codec::Vp8 && ids.tid == self.current.checked_add(1) {
+                self.current = self.current.saturating_add(1);
+            }
         }
     }
 }
@@ -121,9 +138,9 @@ mod tests {
     use super::*;
 
     /// One frame per call, pattern 0 2 1 2 with sync points every eight frames.
-    fn frame(number: u64) -> (MediaPacket, Vp8Ids) {
+    fn frame(number: u64) -> (MediaPacket, FrameIds) {
         let tid = [0, 2, 1, 2][(number % 4) as usize];
-        let ids = Vp8Ids {
+        let ids = FrameIds {
             picture_id: Some(1000 + number),
             tl0_pic_idx: Some((number / 4) as u8),
             tid: Some(tid),
@@ -132,24 +149,24 @@ mod tests {
         (
             MediaPacket {
                 key_frame: number == 0,
-                vp8: Some(ids),
+                ids: Some(ids),
                 ..MediaPacket::default()
             },
             ids,
         )
     }
 
-    fn started() -> Vp8Rewriter {
-        let mut rewriter = Vp8Rewriter::new(5, 200);
-        rewriter.start(&frame(0).1);
+    fn started() -> PictureRewriter {
+        let mut rewriter = PictureRewriter::new(5, 200);
+        rewriter.start(Codec::Vp8, &frame(0).1);
         rewriter
     }
 
-    fn send(rewriter: &mut Vp8Rewriter, number: u64) -> Option<(u16, u8)> {
+    fn send(rewriter: &mut PictureRewriter, number: u64) -> Option<(u16, u8)> {
         let (packet, ids) = frame(number);
         rewriter
             .rewrite(&packet, &ids)
-            .map(|sent| (sent.picture_id, sent.tl0_pic_idx))
+            .map(|sent| (sent.picture, sent.tl0))
     }
 
     #[test]
@@ -204,25 +221,70 @@ mod tests {
     fn ids_go_on_after_a_break() {
         let mut rewriter = started();
         assert_eq!(send(&mut rewriter, 0), Some((5, 201)));
-        rewriter.start(&frame(100).1);
+        rewriter.start(Codec::Vp8, &frame(100).1);
         assert_eq!(send(&mut rewriter, 100), Some((6, 202)));
     }
 
     #[test]
+    fn vp9_keeps_distances_and_goes_up_behind_a_picture_that_allows_it() {
+        let mut rewriter = PictureRewriter::new(5, 200);
+        let ids = |number: u64| FrameIds {
+            picture_id: Some(1000 + number),
+            tl0_pic_idx: Some((number / 2) as u8),
+            tid: Some((number % 2) as u8),
+            layer_sync: number.is_multiple_of(8),
+        };
+        rewriter.start(Codec::Vp9, &ids(0));
+        rewriter.set_limit(0);
+        let packet = |number| MediaPacket {
+            key_frame: number == 0,
+            ..MediaPacket::default()
+        };
+        let mut send = |number| {
+            if number == 4 {
+                rewriter.set_limit(1);
+            }
+            rewriter
+                .rewrite(&packet(number), &ids(number))
+                .map(|sent| (sent.picture, sent.tl0))
+        };
+        let sent: Vec<_> = (0..11).map(&mut send).collect();
+        assert_eq!(sent[..4], [Some((5, 201)), None, Some((7, 202)), None]);
+        assert_eq!(sent[4..8], [Some((9, 203)), None, Some((11, 204)), None]);
+        assert_eq!(sent[8..], [Some((13, 205)), Some((14, 205)), Some((15, 206))]);
+    }
+
+    #[test]
+    fn av1_frame_numbers_take_sixteen_bits() {
+        let mut rewriter = PictureRewriter::new(0xfffe, 0);
+        let ids = |number| FrameIds {
+            picture_id: Some(number),
+            ..FrameIds::default()
+        };
+        rewriter.start(Codec::Av1, &ids(70_000));
+        let packet = MediaPacket::default();
+        let sent: Vec<_> = [70_000, 70_002]
+            .into_iter()
+            .filter_map(|number| rewriter.rewrite(&packet, &ids(number)))
+            .map(|sent| sent.picture)
+            .collect();
+        assert_eq!(sent, [0xfffe, 0]);
+    }
+
+    #[test]
     fn tl0_goes_on_after_a_break_without_picture_ids() {
-        let mut rewriter = Vp8Rewriter::new(5, 200);
-        let ids = |tl0| Vp8Ids {
+        let mut rewriter = PictureRewriter::new(5, 200);
+        let ids = |tl0| FrameIds {
             tl0_pic_idx: Some(tl0),
-            ..Vp8Ids::default()
+            ..FrameIds::default()
         };
         let packet = MediaPacket::default();
-        let sent = |rewriter: &mut Vp8Rewriter, tl0| {
-            rewriter.rewrite(&packet, &ids(tl0)).map(|sent| sent.tl0_pic_idx)
-        };
-        rewriter.start(&ids(7));
+        let sent =
+            |rewriter: &mut PictureRewriter, tl0| rewriter.rewrite(&packet, &ids(tl0)).map(|sent| sent.tl0);
+        rewriter.start(Codec::Vp8, &ids(7));
         assert_eq!(sent(&mut rewriter, 7), Some(201));
         assert_eq!(sent(&mut rewriter, 9), Some(203));
-        rewriter.start(&ids(90));
+        rewriter.start(Codec::Vp8, &ids(90));
         assert_eq!(sent(&mut rewriter, 90), Some(204));
     }
 }
