@@ -17,7 +17,9 @@ from rheon_media_node.negotiation import (
     NoCommonCodecError,
     PublishedTrack,
     PublishNegotiation,
+    Refusal,
 )
+from rheon_media_node.negotiation.slots import MAX_SLOTS
 from tests.e2e.sdp_page import LOCAL, RESTARTED, SCRIPT, directions, publish, subscribe, tracks_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -302,3 +304,13 @@ async def test_publishers_come_and_go_on_a_shared_connection(page: Page) -> None
         assert {accepted.forward.mid: accepted.track.publisher for accepted in result.accepted} == names
     streams = await page.evaluate("() => tracks.slice(-3).map(([, , streams]) => streams)")
     assert streams == [["user11"]] * 3
+
+
+async def test_the_answer_to_a_full_connection_can_be_read(page: Page) -> None:
+    (track,) = (await publish_codec(page, "video", (await capabilities(page, "video"))[-1])).tracks
+    many = tuple(replace(track, track_id=f"{'p' * 40}-{number}") for number in range(MAX_SLOTS))
+    await page.evaluate("() => fresh()")
+    result = await subscribe(page, many, data=True)
+    assert len(result.accepted) == MAX_SLOTS - 1
+    assert [refused.reason for refused in result.refused] == [Refusal.NO_ROOM]
+    assert result.data is not None

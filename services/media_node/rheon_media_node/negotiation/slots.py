@@ -16,7 +16,9 @@ from rheon_media_node.negotiation.codecs import codec_row
 from rheon_media_node.negotiation.extensions import offered_extensions
 from rheon_media_node.negotiation.payload_types import PayloadTypes, assign
 from rheon_media_node.negotiation.tracks import PublishedTrack
-from rheon_media_node.sdp import MAX_SECTIONS
+
+MAX_SLOTS = 56
+"""Sections of a connection. Answers with more come near the 64 KiB we read: Chromium writes up to 1.1 KiB each."""
 
 _SSRC_ATTEMPTS = 64
 
@@ -78,9 +80,9 @@ class SlotTable:
         data = data and not any(isinstance(slot, DataSlot) for slot in self.slots)
         free = self._free()
         new = self._release(tracks)
-        limit = MAX_SECTIONS - 1 if data else MAX_SECTIONS
+        limit = MAX_SLOTS - 1 if data else MAX_SLOTS
         left_out = tuple(track for track in new if not self._place(track, free, limit))
-        if data and len(self.slots) < MAX_SECTIONS:
+        if data and len(self.slots) < MAX_SLOTS:
             self.slots.append(DataSlot(self._new_mid()))
         return left_out
 

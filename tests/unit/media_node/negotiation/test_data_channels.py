@@ -15,7 +15,8 @@ from rheon_media_node.negotiation import (
     read_description,
     read_subscription_answer,
 )
-from rheon_media_node.sdp import MAX_SECTIONS, Attribute, Setup, write_session_description
+from rheon_media_node.negotiation.slots import MAX_SLOTS
+from rheon_media_node.sdp import Attribute, Setup, write_session_description
 from tests.support.session_descriptions import captured_answer, captured_offer
 from tests.unit.media_node.negotiation.peer import (
     LOCAL,
@@ -252,7 +253,7 @@ def test_data_in_a_track_s_place_is_no_answer() -> None:
 
 
 def test_a_full_connection_keeps_a_place_for_data() -> None:
-    many = [replace(AUDIO, track_id=f"m{index}") for index in range(MAX_SECTIONS)]
+    many = [replace(AUDIO, track_id=f"m{index}") for index in range(MAX_SLOTS)]
     with_data = offer_subscription(many, LOCAL, ssrcs(), data=True)
     assert with_data.offer.media[-1].kind == "application"
     assert with_data.left_out == (many[-1],)

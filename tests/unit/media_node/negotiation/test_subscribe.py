@@ -15,8 +15,8 @@ from rheon_media_node.negotiation import (
     read_description,
     read_subscription_answer,
 )
+from rheon_media_node.negotiation.slots import MAX_SLOTS
 from rheon_media_node.sdp import (
-    MAX_SECTIONS,
     Direction,
     Msid,
     RtcpFeedback,
@@ -195,13 +195,13 @@ def test_sections_are_bounded_and_freed_ones_are_used_first() -> None:
         negotiation = offer(*tracks, previous=negotiation)
     assert negotiation is not None
     assert len(negotiation.slots) == 4
-    many = [another(AUDIO, f"m{index}") for index in range(MAX_SECTIONS + 1)]
+    many = [another(AUDIO, f"m{index}") for index in range(MAX_SLOTS + 1)]
     full = offer(*many)
-    assert len(full.slots) == MAX_SECTIONS
+    assert len(full.slots) == MAX_SLOTS
     assert full.left_out == (many[-1],)
     result = read_subscription_answer(full, text_of(full))
     assert [(refused.track, refused.reason) for refused in result.refused] == [(many[-1], Refusal.NO_ROOM)]
-    assert len(result.accepted) == MAX_SECTIONS
+    assert len(result.accepted) == MAX_SLOTS
     # A place that becomes free is taken by the one that waited, as soon as its section was inactive.
     waiting = offer(*many[1:], previous=result.negotiation)
     assert waiting.left_out == (many[-1],)
