@@ -144,6 +144,7 @@ class FakeMediaNode(media_pb2_grpc.MediaServiceServicer):
         held = await self._hold(request.participant, context)
         held.ready = False
         held.offers.clear()
+        self._end_subscriptions(request.participant.room, request.participant.user_id)
         return media_pb2.UnpublishResponse()
 
     async def Subscribe(self, request: Any, context: Any) -> media_pb2.SubscribeResponse:
@@ -207,6 +208,7 @@ class FakeMediaNode(media_pb2_grpc.MediaServiceServicer):
         if held is not None and held.participant.session_number > participant.session_number:
             await fail(context, grpc.StatusCode.FAILED_PRECONDITION, "STALE_SESSION", "superseded")
         self.participants.pop((participant.room, participant.user_id), None)
+        self._end_subscriptions(participant.room, participant.user_id)
         self.removed.append((participant.room, participant.user_id, participant.session_number))
         return media_pb2.RemoveParticipantResponse()
 
@@ -261,6 +263,15 @@ class FakeMediaNode(media_pb2_grpc.MediaServiceServicer):
         )
         while True:
             yield await queue.get()
+
+    def _end_subscriptions(self, room: str, publisher: int) -> None:
+        """The publisher is gone: those who were subscribed are not any more."""
+        for (where, _), held in self.participants.items():
+            if where == room and held.subscriptions.pop(publisher, None) is not None:
+                closed = media_pb2.SubscriptionClosed(
+                    participant=held.participant, publisher_id=publisher, reason=media_pb2.CLOSE_REASON_PUBLISHER_LEFT
+                )
+                self.emit(media_pb2.WatchEventsResponse(subscription_closed=closed))
 
     async def _enter(self, name: str, request: Any, context: Any) -> None:
         self.calls.append(name)

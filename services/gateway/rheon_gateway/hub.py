@@ -194,13 +194,14 @@ class Hub:
             await self.cluster.set_publishing(member.room, member.user_id, member.session_number, False)
         if member.node_id is None:
             return self._without_node(member, command)
-        outcome = await self.nodes.command(member, command)
-        live = seat.session.member
-        if live is None or live.session_number != member.session_number:
-            # It may have made something that a release sent meanwhile came too early for.
-            self._release(member)
-            raise SupersededError
-        return outcome
+        try:
+            return await self.nodes.command(member, command)
+        finally:
+            live = seat.session.member
+            if live is None or live.session_number != member.session_number:
+                # Whatever came of it, it may have made something that a release sent meanwhile came too early for.
+                self._release(member)
+                raise SupersededError
 
     def _without_node(self, member: Member, command: NodeCommand) -> Outcome:
         if isinstance(command, effects.Unpublish | effects.Unsubscribe):

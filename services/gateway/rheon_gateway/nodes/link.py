@@ -87,6 +87,7 @@ class NodeLink:
         self._releases: dict[Participant, Member] = {}
         self._release_wanted = asyncio.Event()
         self._all_released = asyncio.Event()
+        self._all_released.set()
         self._statistics: NodeStatistics | None = None
         self._statistics_until = 0.0
         self._statistics_lock = asyncio.Lock()
@@ -140,8 +141,7 @@ class NodeLink:
 
     async def flush(self) -> None:
         """Wait until everything released has been freed, or the node is gone."""
-        if self._releases and self.serving:
-            self._release_wanted.set()
+        if self.serving:
             await self._all_released.wait()
 
     async def statistics(self) -> NodeStatistics | None:
@@ -240,11 +240,12 @@ class NodeLink:
         while True:
             await self._release_wanted.wait()
             self._release_wanted.clear()
-            batch = list(self._releases.items())[:_PARALLEL_RELEASES]
+            # Taken out before they are sent: a release asked for while one is under way is one of its own.
+            batch = [self._releases.popitem() for _ in range(min(len(self._releases), _PARALLEL_RELEASES))]
             done = await asyncio.gather(*(self._release_now(stub, member) for _, member in batch))
-            for (participant, _), freed in zip(batch, done, strict=True):
-                if freed:
-                    self._releases.pop(participant, None)
+            if self.node_id is not None:
+                failed = (each for each, freed in zip(batch, done, strict=True) if not freed)
+                self._releases = {**dict(failed), **self._releases}
             if not self._releases:
                 self._all_released.set()
                 waits = _backoff()
