@@ -20,10 +20,11 @@ from tests.support.processes import Service, token
 FOLDER = Path(__file__).resolve().parents[1] / "e2e" / "peers" / "node"
 _INSTALL_SECONDS = 100
 _ANSWER_SECONDS = 10.0
+_LONGEST_LINE = 1 << 20
 
 
 class NodePeer:
-    """One script of `FOLDER`, which answers a line on stdin by what it has counted."""
+    """One script of `FOLDER`, which answers a line on stdin by what it has counted or received."""
 
     def __init__(self, process: asyncio.subprocess.Process, user_id: int) -> None:
         self._process = process
@@ -34,12 +35,12 @@ class NodePeer:
     def user_id(self) -> int:
         return self._user_id
 
-    async def report(self) -> dict[str, Any]:
-        """Everything the script tells about itself."""
+    async def report(self, command: object = None) -> dict[str, Any]:
+        """Everything the script tells about itself, after it has done what it is told."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         async with self._asking, asyncio.timeout(_ANSWER_SECONDS):
-            self._process.stdin.write(b"\n")
+            self._process.stdin.write(b"\n" if command is None else json.dumps(command).encode() + b"\n")
             line = await self._process.stdout.readline()
         if not line:
             raise RuntimeError("the Node.js peer has ended")
@@ -57,9 +58,9 @@ class NodePeer:
 
 
 @asynccontextmanager
-async def node_peer(script: str, service: Service, user_id: int, room: str) -> AsyncIterator[NodePeer]:
+async def node_peer(script: str, service: Service, user_id: int, room: str, **more: str) -> AsyncIterator[NodePeer]:
     """A peer that has begun to join `room`. Its error output is shown if the test fails."""
-    options = {"url": service.websocket_url, "token": token(user_id, script), "roomName": room}
+    options = {"url": service.websocket_url, "token": token(user_id, script), "roomName": room, **more}
     with tempfile.TemporaryFile() as errors:
         process = await asyncio.create_subprocess_exec(
             _program("node"),
@@ -68,6 +69,7 @@ async def node_peer(script: str, service: Service, user_id: int, room: str) -> A
             cwd=FOLDER,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            limit=_LONGEST_LINE,
             stderr=errors,
         )
         try:

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import WebSocket from "ws";
 
-/** `{url, token, roomName}` as the test gave them. */
+/** `{url, token, roomName}` as the test gave them, and what else a script takes. */
 export const options = JSON.parse(process.argv[2]);
 
 /** The unchanged SFU client, run on this implementation of RTCPeerConnection. */
@@ -14,9 +14,9 @@ export async function startSfuClient(RTCPeerConnection, { stream, onTrack }) {
   return client.startSfuClient({ ...options, stream, onTrack });
 }
 
-/** Answers each line on stdin with one line of JSON; the end of stdin is the end of the process. */
+/** Answers each line on stdin with one line of JSON, what `report` gives for it; the end of stdin ends the process. */
 export function answerWith(report) {
   const lines = createInterface({ input: process.stdin });
-  lines.on("line", async () => process.stdout.write(`${JSON.stringify(await report())}\n`));
+  lines.on("line", async (line) => process.stdout.write(`${JSON.stringify(await report(line))}\n`));
   lines.on("close", () => process.exit(0));
 }
