@@ -187,6 +187,37 @@ class Track(_message.Message):
 Global___Track: _TypeAlias = Track  # noqa: Y015
 
 @_typing.final
+class Section(_message.Message):
+    """What a media section of a subscribe connection brings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MID_FIELD_NUMBER: _builtins.int
+    PUBLISHER_ID_FIELD_NUMBER: _builtins.int
+    TRACK_FIELD_NUMBER: _builtins.int
+    mid: _builtins.str
+    """The subscriber's media section."""
+    publisher_id: _builtins.int
+    @_builtins.property
+    def track(self) -> Global___Track:
+        """Its `mid` is the publisher's media section."""
+
+    def __init__(
+        self,
+        *,
+        mid: _builtins.str = ...,
+        publisher_id: _builtins.int = ...,
+        track: Global___Track | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["track", b"track"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mid", b"mid", "publisher_id", b"publisher_id", "track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Section: _TypeAlias = Section  # noqa: Y015
+
+@_typing.final
 class PublishRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -281,8 +312,11 @@ class SubscribeRequest(_message.Message):
     PARTICIPANT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PUBLISHER_ID_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     publisher_id: _builtins.int
+    shared: _builtins.bool
+    """Over the participant's shared connection."""
     @_builtins.property
     def participant(self) -> Global___Participant: ...
     def __init__(
@@ -291,10 +325,11 @@ class SubscribeRequest(_message.Message):
         participant: Global___Participant | None = ...,
         request_id: _builtins.str = ...,
         publisher_id: _builtins.int = ...,
+        shared: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant", "publisher_id", b"publisher_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant", "publisher_id", b"publisher_id", "request_id", b"request_id", "shared", b"shared"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -307,21 +342,36 @@ class SubscribeResponse(_message.Message):
     OFFER_FIELD_NUMBER: _builtins.int
     OFFER_ID_FIELD_NUMBER: _builtins.int
     TRACKS_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    SECTIONS_FIELD_NUMBER: _builtins.int
     offer: _builtins.str
+    """Empty when an offer of the shared connection is open: the next one, a SubscriptionOffered after its answer, has the
+    publisher's tracks.
+    """
     offer_id: _builtins.int
     """Names this offer in AnswerSubscription."""
+    connection_id: _builtins.str
+    """Names the connection. Unique: no node gives the same again."""
     @_builtins.property
-    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Track]: ...
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Track]:
+        """Of the publisher."""
+
+    @_builtins.property
+    def sections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Section]:
+        """Of the offer."""
+
     def __init__(
         self,
         *,
         offer: _builtins.str = ...,
         offer_id: _builtins.int = ...,
         tracks: _abc.Iterable[Global___Track] | None = ...,
+        connection_id: _builtins.str = ...,
+        sections: _abc.Iterable[Global___Section] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["offer", b"offer", "offer_id", b"offer_id", "tracks", b"tracks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "offer", b"offer", "offer_id", b"offer_id", "sections", b"sections", "tracks", b"tracks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -336,11 +386,14 @@ class AnswerSubscriptionRequest(_message.Message):
     PUBLISHER_ID_FIELD_NUMBER: _builtins.int
     OFFER_ID_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     publisher_id: _builtins.int
+    """Stands for the connection that carries the publisher, where connection_id is empty."""
     offer_id: _builtins.int
-    """Zero: the latest offer of the pair."""
+    """Zero: the latest offer of the connection."""
     answer: _builtins.str
+    connection_id: _builtins.str
     @_builtins.property
     def participant(self) -> Global___Participant: ...
     def __init__(
@@ -351,10 +404,11 @@ class AnswerSubscriptionRequest(_message.Message):
         publisher_id: _builtins.int = ...,
         offer_id: _builtins.int = ...,
         answer: _builtins.str = ...,
+        connection_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "offer_id", b"offer_id", "participant", b"participant", "publisher_id", b"publisher_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "connection_id", b"connection_id", "offer_id", b"offer_id", "participant", b"participant", "publisher_id", b"publisher_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -389,8 +443,11 @@ class RestartSubscriptionIceRequest(_message.Message):
     PARTICIPANT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PUBLISHER_ID_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     publisher_id: _builtins.int
+    """Stands for the connection that carries the publisher, where connection_id is empty."""
+    connection_id: _builtins.str
     @_builtins.property
     def participant(self) -> Global___Participant: ...
     def __init__(
@@ -399,10 +456,11 @@ class RestartSubscriptionIceRequest(_message.Message):
         participant: Global___Participant | None = ...,
         request_id: _builtins.str = ...,
         publisher_id: _builtins.int = ...,
+        connection_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant", "publisher_id", b"publisher_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "participant", b"participant", "publisher_id", b"publisher_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -414,17 +472,24 @@ class RestartSubscriptionIceResponse(_message.Message):
 
     OFFER_FIELD_NUMBER: _builtins.int
     OFFER_ID_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    SECTIONS_FIELD_NUMBER: _builtins.int
     offer: _builtins.str
     offer_id: _builtins.int
+    connection_id: _builtins.str
+    @_builtins.property
+    def sections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Section]: ...
     def __init__(
         self,
         *,
         offer: _builtins.str = ...,
         offer_id: _builtins.int = ...,
+        connection_id: _builtins.str = ...,
+        sections: _abc.Iterable[Global___Section] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["offer", b"offer", "offer_id", b"offer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "offer", b"offer", "offer_id", b"offer_id", "sections", b"sections"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -437,8 +502,11 @@ class UnsubscribeRequest(_message.Message):
     PARTICIPANT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     PUBLISHER_ID_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     publisher_id: _builtins.int
+    connection_id: _builtins.str
+    """Close this connection, whatever it carries; publisher_id is not read."""
     @_builtins.property
     def participant(self) -> Global___Participant: ...
     def __init__(
@@ -447,10 +515,11 @@ class UnsubscribeRequest(_message.Message):
         participant: Global___Participant | None = ...,
         request_id: _builtins.str = ...,
         publisher_id: _builtins.int = ...,
+        connection_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant", "publisher_id", b"publisher_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "participant", b"participant", "publisher_id", b"publisher_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -881,13 +950,23 @@ class SubscriptionState(_message.Message):
     SESSION_NUMBER_FIELD_NUMBER: _builtins.int
     TRANSPORT_FIELD_NUMBER: _builtins.int
     FORWARDS_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    PUBLISHER_IDS_FIELD_NUMBER: _builtins.int
     subscriber_id: _builtins.int
     publisher_id: _builtins.int
+    """Of a connection of the publisher's own; 0 when it is shared."""
     session_number: _builtins.int
+    connection_id: _builtins.str
+    shared: _builtins.bool
     @_builtins.property
     def transport(self) -> Global___TransportCounters: ...
     @_builtins.property
     def forwards(self) -> _containers.RepeatedCompositeFieldContainer[Global___ForwardState]: ...
+    @_builtins.property
+    def publisher_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Everybody it carries."""
+
     def __init__(
         self,
         *,
@@ -896,10 +975,13 @@ class SubscriptionState(_message.Message):
         session_number: _builtins.int = ...,
         transport: Global___TransportCounters | None = ...,
         forwards: _abc.Iterable[Global___ForwardState] | None = ...,
+        connection_id: _builtins.str = ...,
+        shared: _builtins.bool = ...,
+        publisher_ids: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["transport", b"transport"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["forwards", b"forwards", "publisher_id", b"publisher_id", "session_number", b"session_number", "subscriber_id", b"subscriber_id", "transport", b"transport"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "forwards", b"forwards", "publisher_id", b"publisher_id", "publisher_ids", b"publisher_ids", "session_number", b"session_number", "shared", b"shared", "subscriber_id", b"subscriber_id", "transport", b"transport"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1322,11 +1404,16 @@ Global___PublisherClosed: _TypeAlias = PublisherClosed  # noqa: Y015
 
 @_typing.final
 class SubscriptionReady(_message.Message):
+    """Media can flow on a subscribe connection."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     PARTICIPANT_FIELD_NUMBER: _builtins.int
     PUBLISHER_ID_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
     publisher_id: _builtins.int
+    """Of a connection of the publisher's own; 0 when it is shared."""
+    connection_id: _builtins.str
     @_builtins.property
     def participant(self) -> Global___Participant: ...
     def __init__(
@@ -1334,10 +1421,11 @@ class SubscriptionReady(_message.Message):
         *,
         participant: Global___Participant | None = ...,
         publisher_id: _builtins.int = ...,
+        connection_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant", "publisher_id", b"publisher_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "participant", b"participant", "publisher_id", b"publisher_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1345,13 +1433,18 @@ Global___SubscriptionReady: _TypeAlias = SubscriptionReady  # noqa: Y015
 
 @_typing.final
 class SubscriptionClosed(_message.Message):
+    """A subscribe connection is gone. A shared one outlives its publishers."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     PARTICIPANT_FIELD_NUMBER: _builtins.int
     PUBLISHER_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
     publisher_id: _builtins.int
+    """Of a connection of the publisher's own; 0 when it is shared."""
     reason: Global___CloseReason.ValueType
+    connection_id: _builtins.str
     @_builtins.property
     def participant(self) -> Global___Participant: ...
     def __init__(
@@ -1360,10 +1453,11 @@ class SubscriptionClosed(_message.Message):
         participant: Global___Participant | None = ...,
         publisher_id: _builtins.int = ...,
         reason: Global___CloseReason.ValueType = ...,
+        connection_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant", "publisher_id", b"publisher_id", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "participant", b"participant", "publisher_id", b"publisher_id", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1371,7 +1465,9 @@ Global___SubscriptionClosed: _TypeAlias = SubscriptionClosed  # noqa: Y015
 
 @_typing.final
 class SubscriptionOffered(_message.Message):
-    """The node offers a changed subscription (the publisher's tracks changed)."""
+    """The node offers a changed connection: publishers came or went, or their tracks changed. An offer with a smaller
+    offer_id than one of the same connection seen before is void.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1380,13 +1476,21 @@ class SubscriptionOffered(_message.Message):
     OFFER_FIELD_NUMBER: _builtins.int
     OFFER_ID_FIELD_NUMBER: _builtins.int
     TRACKS_FIELD_NUMBER: _builtins.int
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    SECTIONS_FIELD_NUMBER: _builtins.int
     publisher_id: _builtins.int
+    """Of a connection of the publisher's own; 0 when it is shared."""
     offer: _builtins.str
     offer_id: _builtins.int
+    connection_id: _builtins.str
     @_builtins.property
     def participant(self) -> Global___Participant: ...
     @_builtins.property
-    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Track]: ...
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Track]:
+        """All it brings."""
+
+    @_builtins.property
+    def sections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Section]: ...
     def __init__(
         self,
         *,
@@ -1395,10 +1499,12 @@ class SubscriptionOffered(_message.Message):
         offer: _builtins.str = ...,
         offer_id: _builtins.int = ...,
         tracks: _abc.Iterable[Global___Track] | None = ...,
+        connection_id: _builtins.str = ...,
+        sections: _abc.Iterable[Global___Section] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["participant", b"participant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["offer", b"offer", "offer_id", b"offer_id", "participant", b"participant", "publisher_id", b"publisher_id", "tracks", b"tracks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id", "offer", b"offer", "offer_id", b"offer_id", "participant", b"participant", "publisher_id", b"publisher_id", "sections", b"sections", "tracks", b"tracks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

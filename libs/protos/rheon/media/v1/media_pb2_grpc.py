@@ -130,8 +130,8 @@ class MediaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Subscribe(self, request, context):
-        """Subscribe makes a fresh subscribe transport for (subscriber, publisher) and returns its offer. A previous
-        transport of the same pair is closed.
+        """Subscribe makes a subscriber receive a publisher: over a fresh connection of their own, whose offer is returned (a
+        previous one of the same pair is closed), or over the subscriber's shared connection, made when there is none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,7 +152,8 @@ class MediaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Unsubscribe(self, request, context):
-        """Unsubscribe closes the subscribe transport of the pair. Succeeds when there is none.
+        """Unsubscribe ends the receiving of one publisher, or closes a whole connection. Succeeds when there is none. A
+        connection of the publisher's own is closed; a shared one stays, and is offered without the publisher's tracks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

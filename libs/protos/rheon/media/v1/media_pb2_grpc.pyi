@@ -54,15 +54,17 @@ class MediaServiceStub:
     Unpublish: _grpc.UnaryUnaryMultiCallable[_media_pb2.UnpublishRequest, _media_pb2.UnpublishResponse]
     """Unpublish closes the participant's publish transport. Succeeds when there is none."""
     Subscribe: _grpc.UnaryUnaryMultiCallable[_media_pb2.SubscribeRequest, _media_pb2.SubscribeResponse]
-    """Subscribe makes a fresh subscribe transport for (subscriber, publisher) and returns its offer. A previous
-    transport of the same pair is closed.
+    """Subscribe makes a subscriber receive a publisher: over a fresh connection of their own, whose offer is returned (a
+    previous one of the same pair is closed), or over the subscriber's shared connection, made when there is none.
     """
     AnswerSubscription: _grpc.UnaryUnaryMultiCallable[_media_pb2.AnswerSubscriptionRequest, _media_pb2.AnswerSubscriptionResponse]
     """AnswerSubscription completes the offer with the given offer_id. A stale offer_id is refused (WRONG_STATE)."""
     RestartSubscriptionIce: _grpc.UnaryUnaryMultiCallable[_media_pb2.RestartSubscriptionIceRequest, _media_pb2.RestartSubscriptionIceResponse]
     """RestartSubscriptionIce returns a fresh offer of an existing subscription with new ICE credentials."""
     Unsubscribe: _grpc.UnaryUnaryMultiCallable[_media_pb2.UnsubscribeRequest, _media_pb2.UnsubscribeResponse]
-    """Unsubscribe closes the subscribe transport of the pair. Succeeds when there is none."""
+    """Unsubscribe ends the receiving of one publisher, or closes a whole connection. Succeeds when there is none. A
+    connection of the publisher's own is closed; a shared one stays, and is offered without the publisher's tracks.
+    """
     SetPreferredLayer: _grpc.UnaryUnaryMultiCallable[_media_pb2.SetPreferredLayerRequest, _media_pb2.SetPreferredLayerResponse]
     """SetPreferredLayer bounds the layers forwarded to one subscription."""
     SetMuted: _grpc.UnaryUnaryMultiCallable[_media_pb2.SetMutedRequest, _media_pb2.SetMutedResponse]
@@ -99,15 +101,17 @@ class MediaServiceAsyncStub(MediaServiceStub):
     Unpublish: _aio.UnaryUnaryMultiCallable[_media_pb2.UnpublishRequest, _media_pb2.UnpublishResponse]  # type: ignore[assignment]
     """Unpublish closes the participant's publish transport. Succeeds when there is none."""
     Subscribe: _aio.UnaryUnaryMultiCallable[_media_pb2.SubscribeRequest, _media_pb2.SubscribeResponse]  # type: ignore[assignment]
-    """Subscribe makes a fresh subscribe transport for (subscriber, publisher) and returns its offer. A previous
-    transport of the same pair is closed.
+    """Subscribe makes a subscriber receive a publisher: over a fresh connection of their own, whose offer is returned (a
+    previous one of the same pair is closed), or over the subscriber's shared connection, made when there is none.
     """
     AnswerSubscription: _aio.UnaryUnaryMultiCallable[_media_pb2.AnswerSubscriptionRequest, _media_pb2.AnswerSubscriptionResponse]  # type: ignore[assignment]
     """AnswerSubscription completes the offer with the given offer_id. A stale offer_id is refused (WRONG_STATE)."""
     RestartSubscriptionIce: _aio.UnaryUnaryMultiCallable[_media_pb2.RestartSubscriptionIceRequest, _media_pb2.RestartSubscriptionIceResponse]  # type: ignore[assignment]
     """RestartSubscriptionIce returns a fresh offer of an existing subscription with new ICE credentials."""
     Unsubscribe: _aio.UnaryUnaryMultiCallable[_media_pb2.UnsubscribeRequest, _media_pb2.UnsubscribeResponse]  # type: ignore[assignment]
-    """Unsubscribe closes the subscribe transport of the pair. Succeeds when there is none."""
+    """Unsubscribe ends the receiving of one publisher, or closes a whole connection. Succeeds when there is none. A
+    connection of the publisher's own is closed; a shared one stays, and is offered without the publisher's tracks.
+    """
     SetPreferredLayer: _aio.UnaryUnaryMultiCallable[_media_pb2.SetPreferredLayerRequest, _media_pb2.SetPreferredLayerResponse]  # type: ignore[assignment]
     """SetPreferredLayer bounds the layers forwarded to one subscription."""
     SetMuted: _aio.UnaryUnaryMultiCallable[_media_pb2.SetMutedRequest, _media_pb2.SetMutedResponse]  # type: ignore[assignment]
@@ -159,8 +163,8 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _media_pb2.SubscribeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_media_pb2.SubscribeResponse, _abc.Awaitable[_media_pb2.SubscribeResponse]]:
-        """Subscribe makes a fresh subscribe transport for (subscriber, publisher) and returns its offer. A previous
-        transport of the same pair is closed.
+        """Subscribe makes a subscriber receive a publisher: over a fresh connection of their own, whose offer is returned (a
+        previous one of the same pair is closed), or over the subscriber's shared connection, made when there is none.
         """
 
     @_abc_1.abstractmethod
@@ -185,7 +189,9 @@ class MediaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _media_pb2.UnsubscribeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_media_pb2.UnsubscribeResponse, _abc.Awaitable[_media_pb2.UnsubscribeResponse]]:
-        """Unsubscribe closes the subscribe transport of the pair. Succeeds when there is none."""
+        """Unsubscribe ends the receiving of one publisher, or closes a whole connection. Succeeds when there is none. A
+        connection of the publisher's own is closed; a shared one stays, and is offered without the publisher's tracks.
+        """
 
     @_abc_1.abstractmethod
     def SetPreferredLayer(
