@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from rheon_engine.errors import EngineBusy, EngineError
 from rheon_engine.types import Kind
-from rheon_media_node.control.credentials import new_publisher_name, new_ssrc
-from rheon_media_node.control.events import EventStream, Streams, SubscriptionOffered
+from rheon_media_node.control.credentials import new_connection_id, new_publisher_name, new_ssrc
+from rheon_media_node.control.events import EventStream, Section, Streams, SubscriptionOffered
 from rheon_media_node.control.gateways import MAX_GATEWAYS, Gateways
 from rheon_media_node.control.ports import Clock, EnginePort
 from rheon_media_node.control.transport import MediaTransport
@@ -34,6 +34,7 @@ from rheon_media_node.negotiation import (
     OfferKind,
     PublishedTrack,
     PublisherIdentity,
+    SubscriptionNegotiation,
     answer_publish,
     classify_offer,
     offer_subscription,
@@ -55,6 +56,7 @@ from rheon_media_node.router.effects import (
 from rheon_media_node.router.rooms import Rooms
 from rheon_media_node.router.values import (
     CloseReason,
+    ConnectionId,
     GatewayId,
     Layers,
     OfferId,
@@ -75,6 +77,9 @@ _NEGOTIATION_ERRORS: dict[str, type[NodeError]] = {
 }
 
 
+NO_OFFER = OfferId(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """The answer to a publisher."""
@@ -85,11 +90,15 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """An offer to a subscriber."""
+    """A subscribe connection, and its offer if one is due."""
 
-    offer: str
-    offer_id: OfferId
+    connection: ConnectionId
     tracks: tuple[PublishedTrack, ...]
+    """Those of the publisher that was asked for, or all the connection brings."""
+    offer: str = ""
+    """Empty: an offer is open, and the next one has the publisher."""
+    offer_id: OfferId = NO_OFFER
+    sections: tuple[Section, ...] = ()
 
 
 class MediaControl:
@@ -154,33 +163,49 @@ class MediaControl:
         """End what the participant publishes."""
         self._execute(self.rooms.unpublish(participant))
 
-    def subscribe(self, participant: Participant, publisher: UserId) -> Offered:
-        """Offer a publisher's tracks on a fresh connection."""
+    def subscribe(self, participant: Participant, publisher: UserId, *, shared: bool = False) -> Offered:
+        """Offer a publisher's tracks: on a fresh connection, or on the participant's shared one if there is one."""
         self._heard_from(participant.gateway)
+        running = self.rooms.shared_connection(participant) if shared else None
+        if running is not None:
+            return self._subscribe_over(running.connection, participant, publisher)
         tracks = self.rooms.check_subscribe(participant, publisher)
         with _translated():
             transport = self.transports.open()
             try:
                 transport.subscription = offer_subscription(tracks, transport.local, new_ssrc)
-                effects, offer = self.rooms.subscribe(participant, publisher, transport.id)
+                effects, offer = self.rooms.subscribe(
+                    participant, publisher, new_connection_id(), transport.id, shared=shared
+                )
             except BaseException:
                 self.transports.close(transport.id)
                 raise
         self._execute(effects)
-        return Offered(transport.subscription.offer_text, offer.offer, offer.tracks)
+        return _offered(offer, transport.subscription)
+
+    def _subscribe_over(self, connection: ConnectionId, participant: Participant, publisher: UserId) -> Offered:
+        tracks = self.rooms.check_subscribe(participant, publisher, new_transport=False)
+        transport = self._subscribing(participant, connection)
+        effects, offer = self.rooms.add_publisher(participant, publisher, connection)
+        self._execute(effects)
+        if offer is None:
+            return Offered(connection, tracks)
+        with _translated():
+            made = self._make_offer(transport, offer)
+        return replace(_offered(offer, made), tracks=tracks)
 
     def answer_subscription(
-        self, participant: Participant, publisher: UserId, offer: OfferId, answer_text: str
+        self, participant: Participant, connection: ConnectionId, offer: OfferId, answer_text: str
     ) -> tuple[PublishedTrack, ...]:
         """Take a subscriber's answer; the tracks it refused."""
-        subscription = self.rooms.subscription(participant, publisher, offer)
-        transport = self.transports.get(subscription.transport)
-        if transport is None or transport.subscription is None:
+        self.rooms.subscription(participant, connection, offer)
+        transport = self._subscribing(participant, connection)
+        if transport.subscription is None:
             raise SubscriptionNotFound("the subscription has just ended")
         with _translated():
             answer = read_subscription_answer(transport.subscription, answer_text)
         accepted = {each.track.track_id: each.forward for each in answer.accepted}
-        effects = self.rooms.answer(participant, publisher, offer, accepted)
+        effects = self.rooms.answer(participant, connection, offer, accepted)
         transport.subscription = answer.negotiation
         self._execute(effects)
         if answer.remote is not None:
@@ -188,21 +213,21 @@ class MediaControl:
         self._must_be_open(transport)
         return tuple(each.track for each in answer.refused)
 
-    def restart_subscription_ice(self, participant: Participant, publisher: UserId) -> Offered:
-        """Offer an existing subscription with new ICE credentials."""
-        subscription = self.rooms.subscription(participant, publisher)
-        transport = self.transports.get(subscription.transport)
-        if transport is None:
-            raise SubscriptionNotFound("the subscription has just ended")
+    def restart_subscription_ice(self, participant: Participant, connection: ConnectionId) -> Offered:
+        """Offer an existing connection with new ICE credentials."""
+        transport = self._subscribing(participant, connection)
         with _translated():
             transport.restart_ice()
-            offer = self.rooms.offer_again(participant, publisher)
-            text = self._make_offer(transport, offer)
-        return Offered(text, offer.offer, offer.tracks)
+            offer = self.rooms.offer_again(participant, connection)
+            return _offered(offer, self._make_offer(transport, offer))
 
     def unsubscribe(self, participant: Participant, publisher: UserId) -> None:
-        """End a subscription."""
+        """Send a participant a publisher no longer."""
         self._execute(self.rooms.unsubscribe(participant, publisher))
+
+    def disconnect(self, participant: Participant, connection: ConnectionId) -> None:
+        """End a subscribe connection."""
+        self._execute(self.rooms.disconnect(participant, connection))
 
     def set_layers(self, participant: Participant, publisher: UserId, track: TrackId | None, layers: Layers) -> None:
         """Bound the layers of one video track of a subscription, or of all."""
@@ -254,6 +279,12 @@ class MediaControl:
     def _publishing(self, participant: Participant) -> MediaTransport | None:
         publisher = self.rooms.publisher(participant)
         return None if publisher is None else self.transports.get(publisher.transport)
+
+    def _subscribing(self, participant: Participant, connection: ConnectionId) -> MediaTransport:
+        transport = self.transports.get(self.rooms.subscription(participant, connection).transport)
+        if transport is None:
+            raise SubscriptionNotFound("the subscription has just ended")
+        return transport
 
     def _must_be_open(self, transport: MediaTransport) -> None:
         if self.transports.get(transport.id) is None:
@@ -326,8 +357,16 @@ class MediaControl:
                     transport.muted.discard(track_id)
                 self._pause_forwards(track_id, paused=muted)
             case Offer():
-                text = self._make_offer(transport, effect)
-                offered = SubscriptionOffered(effect.participant, effect.publisher, text, effect.offer, effect.tracks)
+                made = _offered(effect, self._make_offer(transport, effect))
+                offered = SubscriptionOffered(
+                    effect.participant,
+                    effect.publisher,
+                    effect.connection,
+                    made.offer,
+                    effect.offer,
+                    effect.tracks,
+                    made.sections,
+                )
                 self.streams.put(effect.participant.gateway, offered)
 
     def _pause_forwards(self, track: TrackId, *, paused: bool) -> None:
@@ -344,9 +383,17 @@ class MediaControl:
                 _log.error("a forward could not be paused or resumed", error=str(error))
                 self.transports.fail(subscriber)
 
-    def _make_offer(self, transport: MediaTransport, offer: Offer) -> str:
-        transport.subscription = offer_subscription(offer.tracks, transport.local, new_ssrc, transport.subscription)
-        return transport.subscription.offer_text
+    def _make_offer(self, transport: MediaTransport, offer: Offer) -> SubscriptionNegotiation:
+        made = offer_subscription(offer.tracks, transport.local, new_ssrc, transport.subscription)
+        transport.subscription = made
+        return made
+
+
+def _offered(offer: Offer, negotiation: SubscriptionNegotiation) -> Offered:
+    sections = tuple(
+        Section(mid, offer.sources[track.track_id], track) for mid, track in negotiation.tracks_by_mid.items()
+    )
+    return Offered(offer.connection, offer.tracks, negotiation.offer_text, offer.offer, sections)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import secrets
 import string
 
 from rheon_engine.types import IceCredentials
+from rheon_media_node.router.values import ConnectionId
 
 _ICE_CHARACTERS = string.ascii_letters + string.digits  # a subset of ice-char (RFC 8839 §5.4)
 
@@ -23,6 +24,11 @@ def new_session_id() -> int:
 def new_ssrc() -> int:
     """A random 32-bit SSRC."""
     return secrets.randbits(32)
+
+
+def new_connection_id() -> ConnectionId:
+    """A name for a subscribe connection that no node ever gives again."""
+    return ConnectionId(secrets.token_hex(8))
 
 
 def new_publisher_name() -> str:

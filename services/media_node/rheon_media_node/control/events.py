@@ -8,21 +8,34 @@ from dataclasses import dataclass
 
 from rheon_media_node.negotiation import PublishedTrack
 from rheon_media_node.router.effects import RoomEvent
-from rheon_media_node.router.values import GatewayId, OfferId, Participant, UserId
+from rheon_media_node.router.values import ConnectionId, GatewayId, OfferId, Participant, UserId
 
 MAX_QUEUED_EVENTS = 4096
 """Events waiting for a slow gateway. Beyond it the stream ends: the gateway reads a snapshot on its next."""
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """What a media section of a subscribe connection brings."""
+
+    mid: str
+    """The subscriber's section."""
+    publisher: UserId
+    track: PublishedTrack
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionOffered:
-    """A changed subscription is offered to the subscriber."""
+    """A changed connection is offered to the subscriber."""
 
     participant: Participant
-    publisher: UserId
+    publisher: UserId | None
+    """None: a shared connection."""
+    connection: ConnectionId
     offer: str
     offer_id: OfferId
     tracks: tuple[PublishedTrack, ...]
+    sections: tuple[Section, ...]
 
 
 GatewayEvent = RoomEvent | SubscriptionOffered

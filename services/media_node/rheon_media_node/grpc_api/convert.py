@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable
 from rheon.media.v1 import media_pb2 as pb
 
 from rheon_engine.types import Kind
-from rheon_media_node.control.events import GatewayEvent, SubscriptionOffered
+from rheon_media_node.control.events import GatewayEvent, Section, SubscriptionOffered
 from rheon_media_node.errors import InvalidArgument
 from rheon_media_node.negotiation import PublishedTrack
 from rheon_media_node.router.effects import PublisherClosed, PublisherReady, SubscriptionClosed, SubscriptionReady
@@ -104,6 +104,11 @@ def track_messages(
     return [track_message(track, muted=track.track_id in muted) for track in tracks]
 
 
+def section_messages(sections: Iterable[Section]) -> list[pb.Section]:
+    """Sections of a subscribe connection as the contract carries them."""
+    return [pb.Section(mid=each.mid, publisher_id=each.publisher, track=track_message(each.track)) for each in sections]
+
+
 def event_message(event: GatewayEvent) -> pb.WatchEventsResponse:
     """An event as the contract carries it."""
     participant = participant_message(event.participant)
@@ -120,21 +125,28 @@ def event_message(event: GatewayEvent) -> pb.WatchEventsResponse:
             )
         case SubscriptionReady():
             return pb.WatchEventsResponse(
-                subscription_ready=pb.SubscriptionReady(participant=participant, publisher_id=event.publisher)
+                subscription_ready=pb.SubscriptionReady(
+                    participant=participant, publisher_id=event.publisher or 0, connection_id=event.connection
+                )
             )
         case SubscriptionClosed():
             return pb.WatchEventsResponse(
                 subscription_closed=pb.SubscriptionClosed(
-                    participant=participant, publisher_id=event.publisher, reason=_CLOSE_REASONS[event.reason]
+                    participant=participant,
+                    publisher_id=event.publisher or 0,
+                    reason=_CLOSE_REASONS[event.reason],
+                    connection_id=event.connection,
                 )
             )
         case SubscriptionOffered():
             return pb.WatchEventsResponse(
                 subscription_offered=pb.SubscriptionOffered(
                     participant=participant,
-                    publisher_id=event.publisher,
+                    publisher_id=event.publisher or 0,
                     offer=event.offer,
                     offer_id=event.offer_id,
                     tracks=track_messages(event.tracks),
+                    connection_id=event.connection,
+                    sections=section_messages(event.sections),
                 )
             )

@@ -12,7 +12,7 @@ from rheon_media_node.control.control import MediaControl
 from rheon_media_node.control.transport import MediaTransport, TransportState
 from rheon_media_node.grpc_api.convert import participant_message, track_message, track_messages
 from rheon_media_node.router.state import Member, Publisher, Room, Subscription
-from rheon_media_node.router.values import GatewayId, RoomName, TransportId, UserId
+from rheon_media_node.router.values import GatewayId, RoomName, TransportId
 
 _STATES = {
     TransportState.NEW: pb.TRANSPORT_STATE_NEW,
@@ -31,7 +31,7 @@ def snapshot(control: MediaControl, gateway: GatewayId, node_id: str, boot_id: s
             pb.SnapshotParticipant(
                 participant=participant_message(member.participant),
                 publishing=member.publisher is not None and member.publisher.connected,
-                subscribed_to=list(member.subscriptions),
+                subscribed_to=list(member.carriers),
                 tracks=_ready_tracks(member.publisher),
             )
             for member in control.rooms.members()
@@ -57,7 +57,7 @@ def _summary(room: Room) -> pb.RoomSummary:
         room=room.name,
         participants=len(members),
         publishers=sum(member.publisher is not None for member in members),
-        subscriptions=sum(len(member.subscriptions) for member in members),
+        subscriptions=sum(len(member.carriers) for member in members),
     )
 
 
@@ -73,9 +73,9 @@ def describe_room(control: MediaControl, name: RoomName, stats: EngineStats) -> 
             if member.publisher is not None
         ],
         subscriptions=[
-            counters.subscription(member, publisher, subscription)
+            counters.subscription(member, subscription)
             for member in room.members.values()
-            for publisher, subscription in member.subscriptions.items()
+            for subscription in member.subscriptions.values()
         ],
     )
 
@@ -112,7 +112,7 @@ class _Counters:
             tracks=tracks,
         )
 
-    def subscription(self, member: Member, publisher: UserId, subscription: Subscription) -> pb.SubscriptionState:
+    def subscription(self, member: Member, subscription: Subscription) -> pb.SubscriptionState:
         transport = self._control.transports.get(subscription.transport)
         forwards = []
         for track_id, running in () if transport is None else transport.forwards.items():
@@ -124,10 +124,13 @@ class _Counters:
             )
         return pb.SubscriptionState(
             subscriber_id=member.participant.user,
-            publisher_id=publisher,
+            publisher_id=subscription.only_publisher or 0,
             session_number=member.participant.session,
             transport=self._transport(subscription.transport, transport),
             forwards=forwards,
+            connection_id=subscription.connection,
+            shared=subscription.shared,
+            publisher_ids=subscription.publishers,
         )
 
     def _transport(self, identity: TransportId, transport: MediaTransport | None) -> pb.TransportCounters:

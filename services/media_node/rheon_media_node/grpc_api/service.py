@@ -29,10 +29,11 @@ from rheon_media_node.grpc_api.convert import (
     read_participant,
     read_request_id,
     read_room,
+    section_messages,
     track_messages,
 )
 from rheon_media_node.grpc_api.failures import abort
-from rheon_media_node.router.values import Layers, OfferId, Participant, UserId
+from rheon_media_node.router.values import ConnectionId, Layers, OfferId, Participant, UserId
 from rheon_telemetry import get_logger
 
 _log = get_logger(__name__)
@@ -108,9 +109,13 @@ class MediaService(media_pb2_grpc.MediaServiceServicer):
     @_typed_failures
     async def Subscribe(self, request: pb.SubscribeRequest, context: Context) -> pb.SubscribeResponse:
         def command(participant: Participant) -> pb.SubscribeResponse:
-            offered = self._control.subscribe(participant, UserId(request.publisher_id))
+            offered = self._control.subscribe(participant, UserId(request.publisher_id), shared=request.shared)
             return pb.SubscribeResponse(
-                offer=offered.offer, offer_id=offered.offer_id, tracks=track_messages(offered.tracks)
+                offer=offered.offer,
+                offer_id=offered.offer_id,
+                tracks=track_messages(offered.tracks),
+                connection_id=offered.connection,
+                sections=section_messages(offered.sections),
             )
 
         return self._once(request, command)
@@ -121,7 +126,7 @@ class MediaService(media_pb2_grpc.MediaServiceServicer):
     ) -> pb.AnswerSubscriptionResponse:
         def command(participant: Participant) -> pb.AnswerSubscriptionResponse:
             refused = self._control.answer_subscription(
-                participant, UserId(request.publisher_id), OfferId(request.offer_id), request.answer
+                participant, self._connection(participant, request), OfferId(request.offer_id), request.answer
             )
             return pb.AnswerSubscriptionResponse(refused_tracks=track_messages(refused))
 
@@ -132,15 +137,24 @@ class MediaService(media_pb2_grpc.MediaServiceServicer):
         self, request: pb.RestartSubscriptionIceRequest, context: Context
     ) -> pb.RestartSubscriptionIceResponse:
         def command(participant: Participant) -> pb.RestartSubscriptionIceResponse:
-            offered = self._control.restart_subscription_ice(participant, UserId(request.publisher_id))
-            return pb.RestartSubscriptionIceResponse(offer=offered.offer, offer_id=offered.offer_id)
+            connection = self._connection(participant, request)
+            offered = self._control.restart_subscription_ice(participant, connection)
+            return pb.RestartSubscriptionIceResponse(
+                offer=offered.offer,
+                offer_id=offered.offer_id,
+                connection_id=offered.connection,
+                sections=section_messages(offered.sections),
+            )
 
         return self._once(request, command)
 
     @_typed_failures
     async def Unsubscribe(self, request: pb.UnsubscribeRequest, context: Context) -> pb.UnsubscribeResponse:
         def command(participant: Participant) -> pb.UnsubscribeResponse:
-            self._control.unsubscribe(participant, UserId(request.publisher_id))
+            if request.connection_id:
+                self._control.disconnect(participant, ConnectionId(request.connection_id))
+            else:
+                self._control.unsubscribe(participant, UserId(request.publisher_id))
             return pb.UnsubscribeResponse()
 
         return self._once(request, command)
@@ -231,6 +245,14 @@ class MediaService(media_pb2_grpc.MediaServiceServicer):
         participant = read_participant(request.participant)
         key = RequestKey(type(request).__name__, participant, read_request_id(request.request_id))
         return self._results.once(key, self._clock.time(), lambda: command(participant))
+
+    def _connection(
+        self, participant: Participant, request: pb.AnswerSubscriptionRequest | pb.RestartSubscriptionIceRequest
+    ) -> ConnectionId:
+        """The connection a request names, or that carries the publisher it names."""
+        if request.connection_id:
+            return ConnectionId(request.connection_id)
+        return self._control.rooms.connection(participant, UserId(request.publisher_id))
 
     async def _stats(self) -> EngineStats:
         try:

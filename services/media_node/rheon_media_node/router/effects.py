@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rheon_engine.types import ForwardParameters
 from rheon_media_node.negotiation import PublishedTrack
 from rheon_media_node.router.values import (
     CloseReason,
+    ConnectionId,
     GatewayId,
     Layers,
     OfferId,
@@ -85,10 +87,14 @@ class Offer:
     """Offer these tracks on a subscribe transport; sections of tracks no longer listed become inactive."""
 
     participant: Participant
-    publisher: UserId
+    connection: ConnectionId
+    publisher: UserId | None
+    """None: a shared connection."""
     transport: TransportId
     offer: OfferId
     tracks: tuple[PublishedTrack, ...]
+    sources: Mapping[TrackId, UserId]
+    """Whose the tracks are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +119,19 @@ class SubscriptionReady:
     """Media flows to the subscriber."""
 
     participant: Participant
-    publisher: UserId
+    publisher: UserId | None
+    """None: a shared connection."""
+    connection: ConnectionId
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionClosed:
-    """The subscription is gone."""
+    """A subscribe connection is gone."""
 
     participant: Participant
-    publisher: UserId
+    publisher: UserId | None
+    """None: a shared connection."""
+    connection: ConnectionId
     reason: CloseReason
 
 

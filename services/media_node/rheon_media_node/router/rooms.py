@@ -22,6 +22,7 @@ from rheon_media_node.router.sessions import SessionFence
 from rheon_media_node.router.state import Member, Publisher, Room, Subscription
 from rheon_media_node.router.values import (
     CloseReason,
+    ConnectionId,
     GatewayId,
     Layers,
     OfferId,
@@ -35,11 +36,11 @@ from rheon_media_node.router.values import (
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose transport it is; `publisher` None: the publish transport."""
+    """Whose transport it is; `connection` None: the publish transport."""
 
     room: RoomName
     user: UserId
-    publisher: UserId | None
+    connection: ConnectionId | None
 
 
 class Rooms:
@@ -77,23 +78,44 @@ class Rooms:
         member = self._current(participant)
         return None if member is None else member.publisher
 
-    def subscription(self, participant: Participant, publisher: UserId, offer: OfferId | None = None) -> Subscription:
-        """This session's subscription to a publisher.
+    def connection(self, participant: Participant, publisher: UserId) -> ConnectionId:
+        """The connection that carries a publisher to this session. Raises StaleSession, SubscriptionNotFound."""
+        self._fence.check(participant)
+        member = self._current(participant)
+        subscription = None if member is None else member.carriers.get(publisher)
+        if subscription is None:
+            raise SubscriptionNotFound("there is no subscription to this publisher")
+        return subscription.connection
+
+    def shared_connection(self, participant: Participant) -> Subscription | None:
+        """This session's shared connection."""
+        member = self._current(participant)
+        return None if member is None else member.shared
+
+    def subscription(
+        self, participant: Participant, connection: ConnectionId, offer: OfferId | None = None
+    ) -> Subscription:
+        """This session's subscribe connection.
 
         With `offer`: it must be the open offer (0 stands for the latest). Raises StaleSession, SubscriptionNotFound,
         WrongState.
         """
+        return self._subscription(participant, connection, offer)[1]
+
+    def _subscription(
+        self, participant: Participant, connection: ConnectionId, offer: OfferId | None = None
+    ) -> tuple[Member, Subscription]:
         self._fence.check(participant)
         member = self._current(participant)
-        subscription = None if member is None else member.subscriptions.get(publisher)
-        if subscription is None:
-            raise SubscriptionNotFound("there is no subscription to this publisher")
+        subscription = None if member is None else member.subscriptions.get(connection)
+        if member is None or subscription is None:
+            raise SubscriptionNotFound("there is no such subscribe connection")
         if offer is not None:
             if offer not in (0, subscription.offer):
                 raise WrongState("this offer was replaced by a later one")
             if subscription.answered:
                 raise WrongState("this offer has its answer already")
-        return subscription
+        return member, subscription
 
     def check_publish(self, participant: Participant, *, new_transport: bool) -> None:
         """Raise what `publish` would raise, before anything is made for it."""
@@ -101,10 +123,13 @@ class Rooms:
         if new_transport:
             self._check_transports()
 
-    def check_subscribe(self, participant: Participant, publisher: UserId) -> tuple[PublishedTrack, ...]:
+    def check_subscribe(
+        self, participant: Participant, publisher: UserId, *, new_transport: bool = True
+    ) -> tuple[PublishedTrack, ...]:
         """Raise what `subscribe` would raise, before anything is made for it; else the publisher's tracks."""
         self._check_admission(participant)
-        self._check_transports()
+        if new_transport:
+            self._check_transports()
         room = self._rooms.get(participant.room)
         if room is None:
             raise RoomNotFound("nobody publishes in this room on this node")
@@ -116,8 +141,8 @@ class Rooms:
         member = self._current(participant)
         if (
             member is not None
-            and publisher not in member.subscriptions
-            and len(member.subscriptions) >= limits.MAX_SUBSCRIPTIONS_PER_PARTICIPANT
+            and publisher not in member.carriers
+            and len(member.carriers) >= limits.MAX_SUBSCRIPTIONS_PER_PARTICIPANT
         ):
             raise TooMany("the participant has too many subscriptions")
         return published.listed()
@@ -164,53 +189,80 @@ class Rooms:
         return self._router(participant.room).set_muted(member, member.publisher, chosen, muted=muted)
 
     def subscribe(
-        self, participant: Participant, publisher: UserId, transport: TransportId
+        self,
+        participant: Participant,
+        publisher: UserId,
+        connection: ConnectionId,
+        transport: TransportId,
+        *,
+        shared: bool = False,
     ) -> tuple[list[Effect], Offer]:
-        """A fresh subscription on this transport; the offer is due. Raises as `check_subscribe`."""
+        """A fresh connection with this publisher on this transport; the offer is due. Raises as `check_subscribe`."""
         self.check_subscribe(participant, publisher)
         effects, router, member = self._enter(participant)
-        made, offer = router.subscribe(member, publisher, transport)
-        self._owners[transport] = Owner(participant.room, participant.user, publisher)
+        made, offer = router.subscribe(member, publisher, connection, transport, shared=shared)
+        self._owners[transport] = Owner(participant.room, participant.user, connection)
+        return self._tidied(participant.room, effects + made), offer
+
+    def add_publisher(
+        self, participant: Participant, publisher: UserId, connection: ConnectionId
+    ) -> tuple[list[Effect], Offer | None]:
+        """Put a publisher on the shared connection; its offer, or None where one is open: the next has the publisher.
+
+        Raises as `check_subscribe` and `subscription`.
+        """
+        self.check_subscribe(participant, publisher, new_transport=False)
+        effects, router, member = self._enter(participant)
+        _, subscription = self._subscription(participant, connection)
+        made, offer = router.add_publisher(member, subscription, publisher)
         return self._tidied(participant.room, effects + made), offer
 
     def answer(
         self,
         participant: Participant,
-        publisher: UserId,
+        connection: ConnectionId,
         offer: OfferId,
         accepted: Mapping[TrackId, ForwardParameters],
     ) -> list[Effect]:
         """The open offer has its answer. Raises as `subscription`."""
-        subscription = self.subscription(participant, publisher, offer)
-        member = self._rooms[participant.room].members[participant.user]
-        return self._router(participant.room).answered(member, publisher, subscription, accepted)
+        member, subscription = self._subscription(participant, connection, offer)
+        return self._router(participant.room).answered(member, subscription, accepted)
 
-    def offer_again(self, participant: Participant, publisher: UserId) -> Offer:
-        """A fresh offer for an existing subscription (ICE restart). Raises as `subscription`."""
-        subscription = self.subscription(participant, publisher)
-        member = self._rooms[participant.room].members[participant.user]
-        return self._router(participant.room).offer_again(member, publisher, subscription)
+    def offer_again(self, participant: Participant, connection: ConnectionId) -> Offer:
+        """A fresh offer of an existing connection (ICE restart). Raises as `subscription`."""
+        member, subscription = self._subscription(participant, connection)
+        return self._router(participant.room).offer_again(member, subscription)
 
     def unsubscribe(self, participant: Participant, publisher: UserId) -> list[Effect]:
-        """End the subscription of the pair, if any. Raises StaleSession."""
+        """Receive a publisher no longer, if the participant does. Raises StaleSession."""
         effects, member = self._enter_if_known(participant)
         if member is not None:
             router = self._router(participant.room)
-            effects += router.close_subscription(member, publisher, CloseReason.REQUESTED, told=False)
+            effects += router.unsubscribe(member, publisher, CloseReason.REQUESTED, told=False)
+        return self._tidied(participant.room, effects)
+
+    def disconnect(self, participant: Participant, connection: ConnectionId) -> list[Effect]:
+        """End a subscribe connection, if there is one, with everything it carries. Raises StaleSession."""
+        effects, member = self._enter_if_known(participant)
+        subscription = None if member is None else member.subscriptions.get(connection)
+        if member is not None and subscription is not None:
+            router = self._router(participant.room)
+            effects += router.close_subscription(member, subscription, CloseReason.REQUESTED, told=False)
         return self._tidied(participant.room, effects)
 
     def set_layers(
         self, participant: Participant, publisher: UserId, track: TrackId | None, layers: Layers
     ) -> list[Effect]:
-        """Bound the layers of one video track, or of all the publisher has. Raises as `subscription`."""
-        subscription = self.subscription(participant, publisher)
+        """Bound the layers of one video track, or of all the publisher has. Raises as `connection`, WrongState."""
+        subscription = self.subscription(participant, self.connection(participant, publisher))
         room = self._rooms[participant.room]
         published = room.publisher(publisher)
         video = [each for each in published.listed() if each.kind == "video"] if published is not None else []
         chosen = [each for each in video if track in (None, each.track_id)]
         if track is not None and not chosen:
             raise WrongState("the publisher has no such video track")
-        return self._router(participant.room).set_layers(subscription, chosen, layers, every=track is None)
+        router = self._router(participant.room)
+        return router.set_layers(subscription, publisher, chosen, layers, every=track is None)
 
     def remove_participant(self, participant: Participant) -> list[Effect]:
         """End everything the participant has in the room. Raises StaleSession."""
@@ -235,21 +287,21 @@ class Rooms:
         found = self._find(transport)
         if found is None:
             return []
-        router, member, publisher = found
-        if publisher is None:
+        router, member, subscription = found
+        if subscription is None:
             return router.publisher_connected(member)
-        return router.subscription_connected(member, publisher)
+        return router.subscription_connected(member, subscription)
 
     def failed(self, transport: TransportId, reason: CloseReason) -> list[Effect]:
         """A transport ended by itself."""
         found = self._find(transport)
         if found is None:
             return []
-        router, member, publisher = found
-        if publisher is None:
+        router, member, subscription = found
+        if subscription is None:
             effects = router.close_publisher(member, reason, told=True)
         else:
-            effects = router.close_subscription(member, publisher, reason, told=True)
+            effects = router.close_subscription(member, subscription, reason, told=True)
         return self._tidied(member.participant.room, effects)
 
     # Inside ---------------------------------------------------------------------------------------------------------
@@ -262,11 +314,13 @@ class Rooms:
         member = None if room is None else room.members.get(participant.user)
         return member if member is not None and member.participant.session == participant.session else None
 
-    def _find(self, transport: TransportId) -> tuple[Router, Member, UserId | None] | None:
+    def _find(self, transport: TransportId) -> tuple[Router, Member, Subscription | None] | None:
         owner = self._owners.get(transport)
         if owner is None:
             return None
-        return self._router(owner.room), self._rooms[owner.room].members[owner.user], owner.publisher
+        member = self._rooms[owner.room].members[owner.user]
+        subscription = None if owner.connection is None else member.subscriptions[owner.connection]
+        return self._router(owner.room), member, subscription
 
     def _check_admission(self, participant: Participant) -> None:
         self._fence.check(participant)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from rheon_engine.types import ForwardParameters
 from rheon_media_node.negotiation import PublishedTrack
 from rheon_media_node.router.values import (
+    ConnectionId,
     Layers,
     OfferId,
     Participant,
@@ -36,24 +37,36 @@ class Publisher:
 
 @dataclass(slots=True)
 class Subscription:
-    """A subscriber's transport for one publisher."""
+    """A subscribe connection: a transport, and the publishers it carries.
 
+    One that is not shared carries one publisher, for all its life. A shared one outlives its publishers.
+    """
+
+    connection: ConnectionId
     transport: TransportId
     offer: OfferId
     """The latest offer made."""
+    shared: bool = False
+    publishers: list[UserId] = field(default_factory=list)
+    """In the order they came. Kept by `Member`."""
     answered: bool = False
     """The latest offer has its answer: no offer is open."""
     ever_answered: bool = False
     connected: bool = False
     stale: bool = False
-    """The publisher's tracks changed while an offer was open: another offer is due after its answer."""
+    """What is to be offered changed while an offer was open: another offer is due after its answer."""
     accepted: dict[TrackId, ForwardParameters] = field(default_factory=dict)
     """Tracks of the last answer, as the subscriber wants them sent."""
     forwards: set[TrackId] = field(default_factory=set)
     """Tracks the engine sends now."""
     layers: dict[TrackId, Layers] = field(default_factory=dict)
-    default_layers: Layers | None = None
-    """For tracks without layers of their own."""
+    default_layers: dict[UserId, Layers] = field(default_factory=dict)
+    """By publisher: for tracks without layers of their own."""
+
+    @property
+    def only_publisher(self) -> UserId | None:
+        """The publisher of a connection that is not shared."""
+        return None if self.shared else self.publishers[0]
 
 
 @dataclass(slots=True)
@@ -62,8 +75,31 @@ class Member:
 
     participant: Participant
     publisher: Publisher | None = None
-    subscriptions: dict[UserId, Subscription] = field(default_factory=dict)
-    """By publisher."""
+    subscriptions: dict[ConnectionId, Subscription] = field(default_factory=dict)
+    carriers: dict[UserId, Subscription] = field(default_factory=dict)
+    """Which connection carries a publisher: one at most."""
+
+    @property
+    def shared(self) -> Subscription | None:
+        """The shared connection."""
+        return next((each for each in self.subscriptions.values() if each.shared), None)
+
+    def carry(self, publisher: UserId, subscription: Subscription) -> None:
+        """Put a publisher that nothing carries on a connection."""
+        subscription.publishers.append(publisher)
+        self.carriers[publisher] = subscription
+
+    def drop(self, publisher: UserId) -> None:
+        """Take a publisher off the connection that carries it."""
+        subscription = self.carriers.pop(publisher)
+        subscription.publishers.remove(publisher)
+        subscription.default_layers.pop(publisher, None)
+
+    def forget(self, subscription: Subscription) -> None:
+        """A connection is gone."""
+        del self.subscriptions[subscription.connection]
+        for publisher in subscription.publishers:
+            del self.carriers[publisher]
 
     @property
     def idle(self) -> bool:
@@ -84,9 +120,7 @@ class Room:
         return None if member is None else member.publisher
 
     def subscribers_of(self, publisher: UserId) -> list[tuple[Member, Subscription]]:
-        """Everyone subscribed to a user."""
+        """Everyone subscribed to a user, and the connections that carry it."""
         return [
-            (member, member.subscriptions[publisher])
-            for member in self.members.values()
-            if publisher in member.subscriptions
+            (member, member.carriers[publisher]) for member in self.members.values() if publisher in member.carriers
         ]

@@ -10,6 +10,8 @@ RoomName = NewType("RoomName", str)
 UserId = NewType("UserId", int)
 GatewayId = NewType("GatewayId", str)
 TransportId = NewType("TransportId", int)
+ConnectionId = NewType("ConnectionId", str)
+"""Names a subscribe connection; never given again."""
 OfferId = NewType("OfferId", int)
 TrackId = str
 """As negotiation numbers them: unique on the node, stable while the track lives."""

@@ -10,9 +10,9 @@ from typing import Any
 
 from rheon_engine.types import DtlsReceived, Event, IceConnected
 from rheon_media_node.control.control import MediaControl, Offered, Published
-from rheon_media_node.control.events import EventStream, GatewayEvent
+from rheon_media_node.control.events import EventStream, GatewayEvent, SubscriptionOffered
 from rheon_media_node.dtls import DtlsIdentity
-from rheon_media_node.router.values import GatewayId, OfferId, Participant, RoomName, UserId
+from rheon_media_node.router.values import ConnectionId, GatewayId, OfferId, Participant, RoomName, UserId
 from tests.support.native_peer import PeerCore, SentTrack
 from tests.unit.media_node.fake_engine import FakeEngine, FakeTransport
 
@@ -110,17 +110,20 @@ class Node:
         self.connect(peer, self.publish(who, peer, tracks).answer)
         return peer
 
-    def subscribe(self, who: Participant, publisher: int) -> Offered:
-        return self.control.subscribe(who, UserId(publisher))
+    def subscribe(self, who: Participant, publisher: int, *, shared: bool = False) -> Offered:
+        return self.control.subscribe(who, UserId(publisher), shared=shared)
 
-    def answer(self, who: Participant, publisher: int, offered: Offered, peer: Peer) -> None:
+    def answer(self, who: Participant, offered: Offered | SubscriptionOffered, peer: Peer) -> None:
         answer = peer.answer(offered.offer)
-        self.control.answer_subscription(who, UserId(publisher), OfferId(offered.offer_id), answer)
+        self.control.answer_subscription(who, offered.connection, OfferId(offered.offer_id), answer)
 
-    def watching(self, who: Participant, publisher: int) -> Peer:
+    def connection(self, who: Participant, publisher: int) -> ConnectionId:
+        return self.control.rooms.connection(who, UserId(publisher))
+
+    def watching(self, who: Participant, publisher: int, *, shared: bool = False) -> Peer:
         peer = Peer()
-        offered = self.subscribe(who, publisher)
-        self.answer(who, publisher, offered, peer)
+        offered = self.subscribe(who, publisher, shared=shared)
+        self.answer(who, offered, peer)
         self.connect(peer, offered.offer)
         return peer
 

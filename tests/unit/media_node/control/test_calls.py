@@ -19,7 +19,7 @@ from rheon_media_node.errors import (
     WrongState,
 )
 from rheon_media_node.router.effects import PublisherClosed, PublisherReady, SubscriptionClosed, SubscriptionReady
-from rheon_media_node.router.values import CloseReason, Layers, OfferId, UserId
+from rheon_media_node.router.values import CloseReason, ConnectionId, Layers, OfferId, UserId
 from tests.support.native_peer import tracks
 from tests.unit.media_node.control.node import Node, Peer, drained, participant
 
@@ -46,7 +46,7 @@ async def test_publish_and_subscribe(node: Node) -> None:
     assert len(node.engine.tracks) == 2
 
     subscriber = node.watching(BOB, 1)
-    assert drained(gb) == [SubscriptionReady(BOB, UserId(1))]
+    assert drained(gb) == [SubscriptionReady(BOB, UserId(1), node.connection(BOB, 1))]
     assert drained(ga) == []
     forwards = list(node.engine.forwards.values())
     assert [forward.track.parameters.mid for forward in forwards] == ["0", "1"]
@@ -75,7 +75,7 @@ async def test_dtls_may_overtake_the_answer(node: Node) -> None:
     node.connect(subscriber, offered.offer)
     assert node.transport_of(subscriber).srtp is None
     assert drained(gb) == []
-    node.control.answer_subscription(BOB, UserId(1), OfferId(offered.offer_id), answer)
+    node.control.answer_subscription(BOB, offered.connection, OfferId(offered.offer_id), answer)
     assert node.transport_of(subscriber).srtp is not None
     assert kinds(drained(gb)) == ["SubscriptionReady"]
     assert len(node.engine.forwards) == 2
@@ -94,7 +94,7 @@ async def test_a_renegotiation_is_offered_to_subscribers(node: Node) -> None:
     (offered,) = drained(gb)
     assert isinstance(offered, SubscriptionOffered)
     answer = subscriber.answer(offered.offer)
-    refused = node.control.answer_subscription(BOB, UserId(1), offered.offer_id, answer)
+    refused = node.control.answer_subscription(BOB, offered.connection, offered.offer_id, answer)
     assert refused == ()
     assert len(node.engine.forwards) == 3
     assert len(node.engine.transports) == 2
@@ -111,12 +111,12 @@ async def test_a_new_connection_of_the_publisher_keeps_subscribers(node: Node) -
     assert len(node.engine.forwards) == 0
     (offered,) = drained(gb)
     assert isinstance(offered, SubscriptionOffered)
-    node.control.answer_subscription(BOB, UserId(1), offered.offer_id, subscriber.answer(offered.offer))
+    node.answer(BOB, offered, subscriber)
     again = drained(gb)
     while again:  # emptied sections are taken over one offer later
         (offered,) = again
         assert isinstance(offered, SubscriptionOffered)
-        node.control.answer_subscription(BOB, UserId(1), offered.offer_id, subscriber.answer(offered.offer))
+        node.answer(BOB, offered, subscriber)
         again = drained(gb)
     assert len(node.engine.forwards) == 2
     assert {each.track.transport for each in node.engine.forwards.values()} == {node.transport_of(second).id}
@@ -137,10 +137,10 @@ async def test_an_ice_restart_of_a_subscription(node: Node) -> None:
     node.live(ADA, AV)
     subscriber = node.watching(BOB, 1)
     transport = node.transport_of(subscriber)
-    offered = node.control.restart_subscription_ice(BOB, UserId(1))
+    offered = node.control.restart_subscription_ice(BOB, node.connection(BOB, 1))
     assert f"a=ice-ufrag:{transport.ice.ufrag}" in offered.offer
     subscriber.ufrag, subscriber.password = "restarted", "r" * 24
-    node.answer(BOB, 1, offered, subscriber)
+    node.answer(BOB, offered, subscriber)
     assert len(node.engine.forwards) == 2
 
 
@@ -161,6 +161,7 @@ async def test_a_publisher_that_leaves_says_goodbye_and_ends_subscriptions(node:
     publisher = node.live(ADA, AV)
     node.watching(BOB, 1)
     drained(gb)
+    connection = node.connection(BOB, 1)
     transport = node.transport_of(publisher)
     arriving: list[bytes] = []
     transport.to_peer = arriving.append
@@ -168,7 +169,7 @@ async def test_a_publisher_that_leaves_says_goodbye_and_ends_subscriptions(node:
     for datagram in arriving:
         publisher.receive(datagram, node.clock.now)
     assert publisher.closed
-    assert drained(gb) == [SubscriptionClosed(BOB, UserId(1), CloseReason.PUBLISHER_LEFT)]
+    assert drained(gb) == [SubscriptionClosed(BOB, UserId(1), connection, CloseReason.PUBLISHER_LEFT)]
     assert node.engine.transports == {}
 
 
@@ -209,8 +210,9 @@ async def test_lost_consent_and_engine_failures_end_the_transport(node: Node) ->
     subscriber = node.watching(BOB, 1)
     drained(ga)
     drained(gb)
+    connection = node.connection(BOB, 1)
     node.happen(TransportFailed(node.transport_of(subscriber).id, "panic"))
-    assert drained(gb) == [SubscriptionClosed(BOB, UserId(1), CloseReason.INTERNAL)]
+    assert drained(gb) == [SubscriptionClosed(BOB, UserId(1), connection, CloseReason.INTERNAL)]
     node.happen(ConsentLost(node.transport_of(publisher).id))
     assert drained(ga) == [PublisherClosed(ADA, CloseReason.ICE_FAILED)]
     assert node.engine.transports == {}
@@ -248,12 +250,12 @@ async def test_refused_commands_leave_nothing(node: Node) -> None:
     assert node.engine.transports == {}
     node.live(ADA, AV)
     with pytest.raises(SubscriptionNotFound):
-        node.control.answer_subscription(BOB, UserId(1), OfferId(0), "")
+        node.control.answer_subscription(BOB, ConnectionId("none"), OfferId(0), "")
     offered = node.subscribe(BOB, 1)
     with pytest.raises(InvalidSdp):
-        node.control.answer_subscription(BOB, UserId(1), OfferId(0), "nonsense")
+        node.control.answer_subscription(BOB, offered.connection, OfferId(0), "nonsense")
     with pytest.raises(WrongState):
-        node.control.answer_subscription(BOB, UserId(1), OfferId(offered.offer_id + 1), "")
+        node.control.answer_subscription(BOB, offered.connection, OfferId(offered.offer_id + 1), "")
     with pytest.raises(StaleSession):
         node.control.unpublish(participant(1, 0, "ga"))
 
@@ -302,6 +304,7 @@ async def test_a_gateway_without_stream_loses_its_participants_after_a_while(nod
     node.live(ADA, AV)
     node.watching(BOB, 1)
     drained(gb)
+    connection = node.connection(BOB, 1)
     node.clock.advance(KEPT_WITHOUT_STREAM - 0.1)
     assert len(node.engine.transports) == 2
     stream = node.watch("ga")
@@ -309,7 +312,7 @@ async def test_a_gateway_without_stream_loses_its_participants_after_a_while(nod
     assert len(node.engine.transports) == 2
     node.control.unwatch(ADA.gateway, stream)
     node.clock.advance(KEPT_WITHOUT_STREAM)
-    assert drained(gb) == [SubscriptionClosed(BOB, UserId(1), CloseReason.PUBLISHER_LEFT)]
+    assert drained(gb) == [SubscriptionClosed(BOB, UserId(1), connection, CloseReason.PUBLISHER_LEFT)]
     assert node.engine.transports == {}
 
 

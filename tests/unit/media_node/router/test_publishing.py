@@ -76,10 +76,10 @@ def test_a_new_transport_of_the_same_session_keeps_the_subscribers() -> None:
 def test_a_publisher_that_leaves_ends_its_subscriptions_and_the_room() -> None:
     world = World()
     transport, _ = world.live(ADA, track("0"))
-    watching, _ = world.watching(BOB, 1)
+    watching, offer = world.watching(BOB, 1)
     effects = world.rooms.unpublish(ADA)
     assert of(CloseTransport, effects) == [CloseTransport(transport), CloseTransport(watching)]
-    assert events(effects) == [("gb", SubscriptionClosed(BOB, UserId(1), CloseReason.PUBLISHER_LEFT))]
+    assert events(effects) == [("gb", SubscriptionClosed(BOB, UserId(1), offer.connection, CloseReason.PUBLISHER_LEFT))]
     assert world.rooms.names() == []
     assert world.rooms.owner(transport) is None
     assert world.rooms.unpublish(ADA) == []
@@ -98,14 +98,14 @@ def test_a_failed_publish_transport_is_reported_to_its_own_gateway() -> None:
 def test_an_older_session_is_refused_and_a_newer_one_replaces() -> None:
     world = World()
     old, _ = world.live(ADA, track("0"))
-    world.watching(BOB, 1)
+    _, offer = world.watching(BOB, 1)
     newer = participant(1, 2, gateway="gc")
     transport, effects, _ = world.publish(newer, track("0"))
     assert transport != old
     assert CloseTransport(old) in effects
     assert events(effects) == [
         ("ga", PublisherClosed(ADA, CloseReason.REPLACED)),
-        ("gb", SubscriptionClosed(BOB, UserId(1), CloseReason.PUBLISHER_LEFT)),
+        ("gb", SubscriptionClosed(BOB, UserId(1), offer.connection, CloseReason.PUBLISHER_LEFT)),
     ]
     with pytest.raises(StaleSession):
         world.rooms.unpublish(ADA)
@@ -139,11 +139,11 @@ def test_a_lost_gateway_takes_its_participants_along() -> None:
     world = World()
     world.live(ADA, track("0"))
     world.live(BOB, track("0"))
-    world.watching(BOB, 1)
+    _, offer = world.watching(BOB, 1)
     world.watching(ADA, 2)
     effects = world.rooms.remove_gateway(GatewayId("ga"))
     assert len(of(CloseTransport, effects)) == 3
-    assert events(effects) == [("gb", SubscriptionClosed(BOB, UserId(1), CloseReason.PUBLISHER_LEFT))]
+    assert events(effects) == [("gb", SubscriptionClosed(BOB, UserId(1), offer.connection, CloseReason.PUBLISHER_LEFT))]
     assert list(world.rooms.room(RoomName("r")).members) == [2]
     world.rooms.remove_gateway(GatewayId("gb"))
     assert world.rooms.names() == []

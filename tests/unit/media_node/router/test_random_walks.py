@@ -21,6 +21,7 @@ from rheon_media_node.router.effects import (
 from rheon_media_node.router.rooms import Rooms
 from rheon_media_node.router.values import (
     CloseReason,
+    ConnectionId,
     GatewayId,
     OfferId,
     Participant,
@@ -109,9 +110,7 @@ class Walk:
                 case 39:
                     self.leave(who, other)
                 case number if number < 10:
-                    self.rooms.check_subscribe(who, other)
-                    effects, offer = self.rooms.subscribe(who, other, self.open())
-                    self.model.apply([*effects, offer])
+                    self.subscribe(who, other)
                 case number if number < 25:
                     if self.model.offers:
                         self.answer(self.dice.choice(list(self.model.offers.values())))
@@ -121,7 +120,21 @@ class Walk:
     def answer(self, offer: Offer) -> None:
         taken = {each.track_id: forward(each.mid) for each in offer.tracks if self.dice.random() < 0.9}
         answered = OfferId(offer.offer - (self.dice.random() < 0.1))
-        self.model.apply(self.rooms.answer(offer.participant, offer.publisher, answered, taken))
+        self.model.apply(self.rooms.answer(offer.participant, offer.connection, answered, taken))
+
+    def subscribe(self, who: Participant, other: UserId) -> None:
+        """Some users are subscribed over a shared connection, some to each publisher, some now and then to both."""
+        shared = who.user % 2 == 0 if self.dice.random() < 0.95 else self.dice.random() < 0.5
+        running = self.rooms.shared_connection(who) if shared else None
+        if running is not None:
+            effects, offer = self.rooms.add_publisher(who, other, running.connection)
+            self.model.apply([*effects, offer] if offer is not None else effects)
+            return
+        self.rooms.check_subscribe(who, other)
+        transport = self.open()
+        connection = ConnectionId(f"c{transport}")
+        effects, due = self.rooms.subscribe(who, other, connection, transport, shared=shared)
+        self.model.apply([*effects, due])
 
     def publish(self, who: Participant) -> None:
         publisher = self.rooms.publisher(who)
@@ -135,7 +148,7 @@ class Walk:
         self.model.apply(effects)
 
     def leave(self, who: Participant, other: UserId) -> None:
-        match self.dice.randrange(8):
+        match self.dice.randrange(11):
             case 0:
                 self.model.apply(self.rooms.remove_gateway(who.gateway))
             case 1 | 2:
@@ -143,7 +156,9 @@ class Walk:
             case 3 | 4:
                 self.model.apply(self.rooms.unpublish(who))
             case 5:
-                self.model.apply([self.rooms.offer_again(who, other)])
+                self.model.apply([self.rooms.offer_again(who, self.rooms.connection(who, other))])
+            case 6:
+                self.model.apply(self.rooms.disconnect(who, self.rooms.connection(who, other)))
             case _:
                 self.model.apply(self.rooms.unsubscribe(who, other))
 
@@ -166,13 +181,23 @@ class Walk:
         }
         assert all(subscribed[transport].connected for transport, _ in self.model.forwards)
         for member in members:
-            for publisher, each in member.subscriptions.items():
-                source = self.rooms.room(member.participant.room).publisher(publisher)
-                assert source is not None
+            room = self.rooms.room(member.participant.room)
+            carried = [(user, each) for each in member.subscriptions.values() for user in each.publishers]
+            assert dict(carried) == member.carriers
+            assert len(carried) == len(member.carriers)
+            assert sum(each.shared for each in member.subscriptions.values()) <= 1
+            for each in member.subscriptions.values():
+                assert each.shared or len(each.publishers) == 1
                 latest = self.model.offers[each.transport]
                 assert latest.offer == each.offer
+                sources = [room.publisher(user) for user in each.publishers]
+                listed = tuple(made for source in sources if source is not None for made in source.listed())
+                assert None not in sources
                 # What was offered last is what there is, unless another offer is due after its answer.
-                assert each.stale or latest.tracks == source.listed()
+                assert each.stale or latest.tracks == listed
+                # Never two offers open: what has its answer has nothing waiting.
+                assert not (each.answered and each.stale)
+                assert each.forwards <= {made.track_id for made in listed}
 
 
 @pytest.mark.parametrize("seed", range(25))

@@ -16,7 +16,7 @@ from rheon_media_node.router.effects import (
     SubscriptionReady,
 )
 from rheon_media_node.router.sessions import SessionFence
-from rheon_media_node.router.values import CloseReason, Layers, OfferId, UserId
+from rheon_media_node.router.values import CloseReason, ConnectionId, Layers, OfferId, UserId
 from tests.unit.media_node.router.world import World, events, forward, of, participant, track
 
 ADA = participant(1, gateway="ga")
@@ -35,7 +35,7 @@ def test_media_flows_when_the_answer_is_in_and_keys_are_installed() -> None:
         AddForward(transport, source, audio.track_id, forward("0"), None),
         AddForward(transport, source, video.track_id, forward("1"), None),
     ]
-    assert events(ready) == [("gb", SubscriptionReady(BOB, UserId(1)))]
+    assert events(ready) == [("gb", SubscriptionReady(BOB, UserId(1), offer.connection))]
 
 
 def test_keys_before_the_answer() -> None:
@@ -46,7 +46,7 @@ def test_keys_before_the_answer() -> None:
     assert world.rooms.connected(transport) == []
     effects = world.answer(BOB, offer)
     assert len(of(AddForward, effects)) == 1
-    assert events(effects) == [("gb", SubscriptionReady(BOB, UserId(1)))]
+    assert events(effects) == [("gb", SubscriptionReady(BOB, UserId(1), offer.connection))]
 
 
 def test_a_refused_track_is_not_forwarded() -> None:
@@ -64,8 +64,10 @@ def test_subscribing_again_makes_a_fresh_transport() -> None:
     new, effects, offer = world.subscribe(BOB, 1)
     assert effects == [CloseTransport(old)]
     assert new != old
-    with pytest.raises(WrongState):
+    with pytest.raises(SubscriptionNotFound):
         world.answer(BOB, first)
+    with pytest.raises(WrongState):
+        world.rooms.subscription(BOB, world.connection(BOB, 1), first.offer)
     world.answer(BOB, offer)
     assert world.rooms.failed(old, CloseReason.ICE_FAILED) == []
 
@@ -75,8 +77,8 @@ def test_offers_are_answered_once_and_stale_ones_refused() -> None:
     world.live(ADA, track("0"))
     _, _, offer = world.subscribe(BOB, 1)
     with pytest.raises(WrongState):
-        world.rooms.subscription(BOB, UserId(1), OfferId(offer.offer + 1))
-    world.rooms.answer(BOB, UserId(1), OfferId(0), {})
+        world.rooms.subscription(BOB, offer.connection, OfferId(offer.offer + 1))
+    world.rooms.answer(BOB, offer.connection, OfferId(0), {})
     with pytest.raises(WrongState):
         world.answer(BOB, offer)
 
@@ -122,7 +124,7 @@ def test_a_publisher_leaves_while_its_subscriber_negotiates() -> None:
     transport, _, offer = world.subscribe(BOB, 1)
     effects = world.rooms.remove_participant(ADA)
     assert CloseTransport(transport) in effects
-    assert events(effects) == [("gb", SubscriptionClosed(BOB, UserId(1), CloseReason.PUBLISHER_LEFT))]
+    assert events(effects) == [("gb", SubscriptionClosed(BOB, UserId(1), offer.connection, CloseReason.PUBLISHER_LEFT))]
     with pytest.raises(SubscriptionNotFound):
         world.answer(BOB, offer)
     assert world.rooms.connected(transport) == []
@@ -131,10 +133,10 @@ def test_a_publisher_leaves_while_its_subscriber_negotiates() -> None:
 def test_a_failed_subscription_is_reported_and_leaves_the_publisher_alone() -> None:
     world = World()
     world.live(ADA, track("0"))
-    transport, _ = world.watching(BOB, 1)
+    transport, offer = world.watching(BOB, 1)
     effects = world.rooms.failed(transport, CloseReason.DTLS_FAILED)
     assert effects[0] == CloseTransport(transport)
-    assert events(effects) == [("gb", SubscriptionClosed(BOB, UserId(1), CloseReason.DTLS_FAILED))]
+    assert events(effects) == [("gb", SubscriptionClosed(BOB, UserId(1), offer.connection, CloseReason.DTLS_FAILED))]
     assert world.rooms.publisher(ADA) is not None
 
 
@@ -142,14 +144,14 @@ def test_an_ice_restart_voids_the_open_offer() -> None:
     world = World()
     world.live(ADA, track("0"))
     transport, _, offer = world.subscribe(BOB, 1)
-    again = world.rooms.offer_again(BOB, UserId(1))
+    again = world.rooms.offer_again(BOB, offer.connection)
     assert again.transport == transport
     with pytest.raises(WrongState):
         world.answer(BOB, offer)
     world.answer(BOB, again)
     effects = world.rooms.connected(transport)
-    assert events(effects) == [("gb", SubscriptionReady(BOB, UserId(1)))]
-    assert events(world.answer(BOB, world.rooms.offer_again(BOB, UserId(1)))) == []
+    assert events(effects) == [("gb", SubscriptionReady(BOB, UserId(1), offer.connection))]
+    assert events(world.answer(BOB, world.rooms.offer_again(BOB, offer.connection))) == []
 
 
 def test_layers_bound_running_and_later_forwards() -> None:
@@ -178,7 +180,9 @@ def test_what_cannot_be_subscribed() -> None:
     with pytest.raises(PublisherNotFound):
         world.subscribe(BOB, 1)
     with pytest.raises(SubscriptionNotFound):
-        world.rooms.offer_again(BOB, UserId(1))
+        world.connection(BOB, 1)
+    with pytest.raises(SubscriptionNotFound):
+        world.rooms.offer_again(BOB, ConnectionId("c"))
 
 
 def test_subscription_limits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from rheon_media_node.negotiation import PublishedTrack
 from rheon_media_node.router.effects import Effect, Emit, Offer, RoomEvent
 from rheon_media_node.router.rooms import Rooms
 from rheon_media_node.router.values import (
+    ConnectionId,
     GatewayId,
     OfferId,
     Participant,
@@ -80,18 +81,30 @@ class World:
         self.rooms.connected(transport)
         return transport, made
 
-    def subscribe(self, who: Participant, publisher: int) -> tuple[TransportId, list[Effect], Offer]:
+    def subscribe(
+        self, who: Participant, publisher: int, *, shared: bool = False
+    ) -> tuple[TransportId, list[Effect], Offer]:
         transport = self.transport()
-        effects, offer = self.rooms.subscribe(who, UserId(publisher), transport)
+        connection = ConnectionId(f"c{transport}")
+        effects, offer = self.rooms.subscribe(who, UserId(publisher), connection, transport, shared=shared)
         return transport, effects, offer
+
+    def add(self, who: Participant, publisher: int) -> tuple[list[Effect], Offer | None]:
+        """One more publisher on the shared connection."""
+        shared = self.rooms.shared_connection(who)
+        assert shared is not None
+        return self.rooms.add_publisher(who, UserId(publisher), shared.connection)
+
+    def connection(self, who: Participant, publisher: int) -> ConnectionId:
+        return self.rooms.connection(who, UserId(publisher))
 
     def answer(self, who: Participant, offer: Offer, *refused: str) -> list[Effect]:
         accepted = {each.track_id: forward(each.mid) for each in offer.tracks if each.track_id not in refused}
-        return self.rooms.answer(who, offer.publisher, OfferId(offer.offer), accepted)
+        return self.rooms.answer(who, offer.connection, OfferId(offer.offer), accepted)
 
-    def watching(self, who: Participant, publisher: int) -> tuple[TransportId, Offer]:
+    def watching(self, who: Participant, publisher: int, *, shared: bool = False) -> tuple[TransportId, Offer]:
         """A subscription with its answer in and its keys installed."""
-        transport, _, offer = self.subscribe(who, publisher)
+        transport, _, offer = self.subscribe(who, publisher, shared=shared)
         self.answer(who, offer)
         self.rooms.connected(transport)
         return transport, offer
