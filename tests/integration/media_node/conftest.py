@@ -83,6 +83,25 @@ class Gateway:
             timeout=5,
         )
 
+    async def share(self, user: int, publisher: int) -> pb.SubscribeResponse:
+        """Ask for a publisher over the user's shared connection."""
+        request = pb.SubscribeRequest(participant=participant(user), publisher_id=publisher, shared=True)
+        return await self.stub.Subscribe(request, timeout=5)
+
+    async def take(self, user: int, offered: pb.SubscribeResponse | pb.SubscriptionOffered, peer: NativePeer) -> None:
+        """Answer an offer of a shared connection."""
+        request = pb.AnswerSubscriptionRequest(
+            participant=participant(user),
+            connection_id=offered.connection_id,
+            offer_id=offered.offer_id,
+            answer=peer.core.answer(offered.offer),
+        )
+        await self.stub.AnswerSubscription(request, timeout=5)
+
+    async def offered(self) -> pb.SubscriptionOffered:
+        """The next offer the node makes of its own accord."""
+        return (await self.event("subscription_offered")).subscription_offered
+
     async def get_node(self) -> pb.GetNodeResponse:
         """The node as it shows itself."""
         return await self.stub.GetNode(pb.GetNodeRequest(), timeout=5)

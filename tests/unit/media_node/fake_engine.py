@@ -30,6 +30,11 @@ class FakeTrack:
     id: int
     transport: int
     parameters: TrackParameters
+    muted: bool = False
+
+    def set_muted(self, muted: bool) -> None:
+        self.engine.command()
+        self.muted = muted
 
     def remove(self) -> None:
         self.engine.tracks.pop(self.id, None)
@@ -45,21 +50,9 @@ class FakeForward:
     track: FakeTrack
     parameters: ForwardParameters
     layers: tuple[int, int] | None = None
-    paused: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.paused = not self.parameters.active
 
     def set_layers(self, *, spatial: int, temporal: int) -> None:
         self.layers = (spatial, temporal)
-
-    def pause(self) -> None:
-        self.engine.command()
-        self.paused = True
-
-    def resume(self) -> None:
-        self.engine.command()
-        self.paused = False
 
     def remove(self) -> None:
         self.engine.forwards.pop(self.id, None)

@@ -329,7 +329,6 @@ class MediaControl:
             case AddTrack(_, track):
                 transport.tracks[track.track_id] = transport.engine.add_track(track.parameters)
             case RemoveTrack(_, track_id):
-                transport.muted.discard(track_id)
                 gone = transport.tracks.pop(track_id, None)
                 if gone is not None:
                     gone.remove()
@@ -337,8 +336,7 @@ class MediaControl:
                 source = self.transports.get(source_id)
                 if source is None or track_id not in source.tracks:
                     return  # the publisher's transport ended meanwhile
-                wanted = replace(parameters, active=track_id not in source.muted)
-                forward = transport.engine.add_forward(source.tracks[track_id], wanted)
+                forward = transport.engine.add_forward(source.tracks[track_id], parameters)
                 transport.forwards[track_id] = forward
                 if layers is not None:
                     forward.set_layers(spatial=layers.spatial, temporal=layers.temporal)
@@ -351,11 +349,9 @@ class MediaControl:
                 if running is not None:
                     running.set_layers(spatial=layers.spatial, temporal=layers.temporal)
             case SetMuted(_, track_id, muted):
-                if muted:
-                    transport.muted.add(track_id)
-                else:
-                    transport.muted.discard(track_id)
-                self._pause_forwards(track_id, paused=muted)
+                published = transport.tracks.get(track_id)
+                if published is not None:
+                    published.set_muted(muted)
             case Offer():
                 made = _offered(effect, self._make_offer(transport, effect))
                 offered = SubscriptionOffered(
@@ -368,20 +364,6 @@ class MediaControl:
                     made.sections,
                 )
                 self.streams.put(effect.participant.gateway, offered)
-
-    def _pause_forwards(self, track: TrackId, *, paused: bool) -> None:
-        for subscriber in list(self.transports):
-            forward = subscriber.forwards.get(track)
-            if forward is None:
-                continue
-            try:
-                if paused:
-                    forward.pause()
-                else:
-                    forward.resume()
-            except EngineError as error:
-                _log.error("a forward could not be paused or resumed", error=str(error))
-                self.transports.fail(subscriber)
 
     def _make_offer(self, transport: MediaTransport, offer: Offer) -> SubscriptionNegotiation:
         made = offer_subscription(offer.tracks, transport.local, new_ssrc, transport.subscription)

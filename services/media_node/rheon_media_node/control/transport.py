@@ -73,8 +73,6 @@ class MediaTransport:
     endpoint: DtlsEndpoint | None = None
     tracks: dict[TrackId, TrackPort] = field(default_factory=dict)
     forwards: dict[TrackId, ForwardPort] = field(default_factory=dict)
-    muted: set[TrackId] = field(default_factory=set)
-    """Of `tracks`: those forwarded to nobody."""
     timer: Timer | None = None
     """Held for the control, which runs it."""
 
@@ -148,7 +146,6 @@ class MediaTransport:
         self.engine.close()
         self.tracks.clear()
         self.forwards.clear()
-        self.muted.clear()
 
     def _call_passive_peer(self, now: float) -> Outcome:
         passive = self.remote is not None and self.remote.setup is Setup.PASSIVE
