@@ -69,6 +69,13 @@ async def both_decode(peer: Peer, page: SfuPage) -> None:
     )
 
 
+async def decodes(peer: Peer) -> None:
+    """Wait until frames come out of the peer's decoder."""
+    await eventually(
+        peer.counts, lambda counts: counts.frames_received > 2, within=CONNECT_SECONDS, what="decoded frames"
+    )
+
+
 async def observe(peer: Peer, page: SfuPage, seconds: float = CALL_SECONDS) -> tuple[Moment, Moment]:
     """Begin and end of a stretch of a call."""
     before = await moment(peer, page)

@@ -7,7 +7,7 @@ import asyncio
 import fractions
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -80,12 +80,15 @@ class _Pace:
 
 
 class AiortcPeer:
-    """Publishes Opus and VP8 and views every publisher of the room."""
+    """Publishes Opus and VP8 and views the publishers of the room: those in `watches`, or all."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, user_id: int, room: str) -> None:
+    def __init__(
+        self, socket: aiohttp.ClientWebSocketResponse, user_id: int, room: str, watches: Collection[int] | None
+    ) -> None:
         self._socket = socket
         self._user_id = user_id
         self._room = room
+        self._watches = watches
         self._publisher = RTCPeerConnection()
         self._viewers: dict[int, RTCPeerConnection] = {}
         self._picture = Bars()
@@ -133,7 +136,7 @@ class AiortcPeer:
         match message["type"]:
             case "publish-answer":
                 await self._publisher.setRemoteDescription(RTCSessionDescription(message["answer"], "answer"))
-            case "new-publisher":
+            case "new-publisher" if self._watches is None or publisher in self._watches:
                 await self._send("subscribe-request", roomName=self._room, publisherId=publisher)
             case "subscribe-offer":
                 await self._subscribe(message["publisherId"], message["offer"])
@@ -172,10 +175,12 @@ class AiortcPeer:
 
 
 @asynccontextmanager
-async def aiortc_peer(service: Service, user_id: int, room: str) -> AsyncIterator[AiortcPeer]:
+async def aiortc_peer(
+    service: Service, user_id: int, room: str, *, watches: Collection[int] | None = None
+) -> AsyncIterator[AiortcPeer]:
     """A peer that has begun to join `room`."""
     async with aiohttp.ClientSession() as http, http.ws_connect(service.websocket_url) as socket:
-        peer = AiortcPeer(socket, user_id, room)
+        peer = AiortcPeer(socket, user_id, room, watches)
         try:
             yield peer
         finally:
