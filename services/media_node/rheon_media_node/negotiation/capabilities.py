@@ -33,7 +33,7 @@ EVERYTHING = Capabilities(
 """All that negotiation knows."""
 
 SUPPORTED = Capabilities(
-    codecs=frozenset({"opus", "VP8"}),
+    codecs=frozenset({"opus", "PCMU", "PCMA", "VP8", "VP9", "H264", "AV1"}),
     extensions=EVERYTHING.extensions - {HeaderExtension.DEPENDENCY_DESCRIPTOR, HeaderExtension.VIDEO_LAYERS_ALLOCATION},
     red=False,
     simulcast=False,
