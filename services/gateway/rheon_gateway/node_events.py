@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import assert_never
 
-from rheon_cluster import Cluster, Member, MutedTrack, NodeId, NodeRecord, StaleSessionError
+from rheon_cluster import Cluster, Member, MutedTrack, NodeId, NodeRecord, StaleSessionError, UserId
 from rheon_gateway.effects import Offer
 from rheon_gateway.hub import Hub
 from rheon_gateway.nodes import (
@@ -75,6 +75,7 @@ class NodeEvents:
                     seat.send(send.message)
             case SubscriptionClosed(publisher_id=publisher_id):
                 seat.session.subscription_closed(publisher_id)
+                seat.send(*seat.announcer.closed(UserId(publisher_id)))
             case _:
                 assert_never(event)
 

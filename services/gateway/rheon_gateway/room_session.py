@@ -188,8 +188,11 @@ class RoomSession:
     def _restart_ice(self, message: client.RestartIce) -> Steps:
         self._require_member()
         for publisher_id in self._chosen(message.publisher_id):
+            known = publisher_id in self._offers
             offer: Offer = yield effects.RestartIce(publisher_id)
-            yield self._send_offer(publisher_id, offer)
+            if not known or publisher_id in self._offers:
+                # Otherwise the subscription ended meanwhile, and the client knows that.
+                yield self._send_offer(publisher_id, offer)
 
     def _set_layer(self, message: client.SetPreferredLayer) -> Steps:
         self._require_member()

@@ -77,11 +77,18 @@ class Announcer:
             self._users = {user.user_id: user.session_number for user in users}
         elif not self._settled:
             self._assume_users = True
-        if publisher is not None and publisher.user_id not in self._publishers:
-            # The room may show it as a publisher only later.
-            self._expected[publisher.user_id] = publisher.session_number
+        if publisher is not None and publisher.user_id not in (self._user_id, *self._publishers):
+            # One that was publishing when asked for may have ended since; another shows as a publisher only later.
+            known = self._publishers if publisher.publishing else self._expected
+            known[publisher.user_id] = publisher.session_number
         self._settled = True
         self._current = False
+
+    def closed(self, publisher_id: UserId) -> list[ServerMessage]:
+        """A subscription ended. A publisher that never showed as one is told to be gone: nothing else would tell it."""
+        if self._expected.pop(publisher_id, None) is None:
+            return []
+        return [PublisherLeft(room_name=self._room, publisher_id=publisher_id)]
 
     def news(self, view: RoomView, changed: UserId | None = None) -> list[ServerMessage]:
         """What the member does not know yet, in the order to be sent; it counts as told.

@@ -4,7 +4,7 @@ from rheon_cluster import UserId
 from rheon_gateway.ports import Connection
 from rheon_gateway.room_session import RoomSession
 from rheon_gateway.room_view import Announcer, RoomView
-from rheon_signaling.server_messages import ServerMessage
+from rheon_signaling.server_messages import PublisherLeft, ServerMessage
 
 
 class Seat:
@@ -31,4 +31,8 @@ class Seat:
 
     def tell(self, view: RoomView, changed: UserId | None = None) -> None:
         """Send what the member does not know yet."""
-        self.send(*self.announcer.news(view, changed))
+        for message in self.announcer.news(view, changed):
+            if isinstance(message, PublisherLeft):
+                # The node may say so later; an offer of it that is under way must not follow this message.
+                self.session.subscription_closed(message.publisher_id)
+            self.send(message)

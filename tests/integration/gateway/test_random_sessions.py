@@ -77,7 +77,7 @@ async def act(chance: random.Random, client: Client) -> None:
             await client.send("restart-ice", roomName=room)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(24))
 async def test_random_sessions(site: Site, seed: int) -> None:
     chance = random.Random(seed)
     listening: list[asyncio.Task[None]] = []

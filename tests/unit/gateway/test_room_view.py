@@ -201,3 +201,19 @@ def test_who_subscribed_before_an_announcement_is_told_what_is_muted() -> None:
     announcer.joined(1)
     announcer.settle(publisher=publisher)
     assert announcer.news(view) == [muted(BOB, MIC)]
+
+
+def test_a_publisher_that_ended_while_it_was_subscribed_to_is_told_gone() -> None:
+    announcer = settled(view_of(member(ADA)))
+    announcer.news(view_of(member(ADA)))
+    announcer.settle(publisher=member(BOB, publishing=True))
+    assert announcer.news(view_of(member(ADA), member(BOB), version=2)) == [left(BOB)]
+    assert announcer.news(view_of(member(ADA), member(BOB), version=2)) == []
+
+
+def test_a_publisher_that_never_showed_is_told_gone_with_its_subscription() -> None:
+    announcer = settled(view_of(member(ADA), member(BOB)))
+    announcer.settle(publisher=member(BOB))
+    assert announcer.news(view_of(member(ADA), member(BOB), version=2)) == []
+    assert announcer.closed(BOB) == [left(BOB)]
+    assert announcer.closed(BOB) == []
