@@ -16,9 +16,10 @@ from rheon_media_node.control.credentials import new_connection_id, new_publishe
 from rheon_media_node.control.events import EventStream, Section, Streams, SubscriptionOffered
 from rheon_media_node.control.gateways import MAX_GATEWAYS, Gateways
 from rheon_media_node.control.ports import Clock, EnginePort
-from rheon_media_node.control.transport import MediaTransport
+from rheon_media_node.control.transport import MediaTransport, TransportState
 from rheon_media_node.control.transports import Transports
-from rheon_media_node.dtls import DtlsIdentity
+from rheon_media_node.data import DataHub
+from rheon_media_node.dtls import DtlsIdentity, Role
 from rheon_media_node.errors import (
     InternalError,
     InvalidSdp,
@@ -106,7 +107,8 @@ class MediaControl:
 
     def __init__(self, engine: EnginePort, identity: DtlsIdentity, clock: Clock) -> None:
         self.rooms = Rooms()
-        self.transports = Transports(engine, identity, clock, self)
+        self.data = DataHub()
+        self.transports = Transports(engine, identity, clock, self, self.data)
         self.streams = Streams()
         self._engine = engine
         self._gateways = Gateways(clock, self._gateway_lost)
@@ -148,13 +150,17 @@ class MediaControl:
                 negotiation = answer_publish(
                     offer, transport.local, transport.publisher, None if fresh else transport.publishing
                 )
-                effects, tracks = self.rooms.publish(participant, transport.id, negotiation.tracks)
+                effects, tracks = self.rooms.publish(
+                    participant, transport.id, negotiation.tracks, data=negotiation.data is not None
+                )
             except BaseException:
                 if fresh:
                     self.transports.close(transport.id)
                 raise
         transport.publishing = negotiation
+        transport.data = negotiation.data
         self._execute(effects)
+        self._align_data(transport)
         self.transports.set_remote(transport, negotiation.remote)
         self._must_be_open(transport)
         return Published(negotiation.answer_text, tracks)
@@ -173,7 +179,8 @@ class MediaControl:
         with _translated():
             transport = self.transports.open()
             try:
-                transport.subscription = offer_subscription(tracks, transport.local, new_ssrc)
+                data = self.rooms.publishes_data(participant.room, publisher)
+                transport.subscription = offer_subscription(tracks, transport.local, new_ssrc, data=data)
                 effects, offer = self.rooms.subscribe(
                     participant, publisher, new_connection_id(), transport.id, shared=shared
                 )
@@ -207,7 +214,9 @@ class MediaControl:
         accepted = {each.track.track_id: each.forward for each in answer.accepted}
         effects = self.rooms.answer(participant, connection, offer, accepted)
         transport.subscription = answer.negotiation
+        transport.data = answer.data
         self._execute(effects)
+        self._align_data(transport)
         if answer.remote is not None:
             self.transports.set_remote(transport, answer.remote)
         self._must_be_open(transport)
@@ -270,6 +279,9 @@ class MediaControl:
     def transport_ready(self, transport: TransportId) -> None:
         """SRTP keys were installed."""
         self._execute(self.rooms.connected(transport))
+        connected = self.transports.get(transport)
+        if connected is not None:
+            self._align_data(connected)
 
     def transport_ended(self, transport: TransportId, reason: CloseReason) -> None:
         """A transport failed or was closed by its peer."""
@@ -285,6 +297,29 @@ class MediaControl:
         if transport is None:
             raise SubscriptionNotFound("the subscription has just ended")
         return transport
+
+    def _align_data(self, transport: MediaTransport) -> None:
+        """Begin or end data channels as they were negotiated; nothing flows before the keys are there."""
+        wanted = transport.data if transport.state is TransportState.CONNECTED else None
+        if wanted is None:
+            if transport.association is not None:
+                self.data.end(transport.association)
+                transport.association = None
+            return
+        owner = self.rooms.owner(transport.id)
+        if owner is None or transport.endpoint is None:
+            return
+        server = transport.endpoint.role is Role.SERVER
+        if owner.connection is None:
+            if transport.association is None:
+                publisher = (owner.room, owner.user)
+                transport.association = self.data.publish(publisher, transport, wanted, server=server)
+            return
+        followed = [(owner.room, publisher) for publisher in self.rooms.carried(transport.id)]
+        if transport.association is None:
+            transport.association = self.data.subscribe(followed, transport, wanted, server=server)
+        else:
+            self.data.follow(transport.association, followed)
 
     def _must_be_open(self, transport: MediaTransport) -> None:
         if self.transports.get(transport.id) is None:
@@ -366,8 +401,11 @@ class MediaControl:
                 self.streams.put(effect.participant.gateway, offered)
 
     def _make_offer(self, transport: MediaTransport, offer: Offer) -> SubscriptionNegotiation:
-        made = offer_subscription(offer.tracks, transport.local, new_ssrc, transport.subscription)
+        made = offer_subscription(
+            offer.tracks, transport.local, new_ssrc, transport.subscription, data=offer.data
+        )
         transport.subscription = made
+        self._align_data(transport)  # other publishers may be carried now
         return made
 
 

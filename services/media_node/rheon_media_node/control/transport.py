@@ -14,8 +14,10 @@ from rheon_engine.types import SrtpProfile
 from rheon_media_node import dtls
 from rheon_media_node.control.credentials import new_ice
 from rheon_media_node.control.ports import ForwardPort, Timer, TrackPort, TransportPort
+from rheon_media_node.data import Association
 from rheon_media_node.dtls import DtlsEndpoint, DtlsIdentity, Role
 from rheon_media_node.negotiation import (
+    DataChannels,
     LocalTransport,
     PublisherIdentity,
     PublishNegotiation,
@@ -73,6 +75,10 @@ class MediaTransport:
     endpoint: DtlsEndpoint | None = None
     tracks: dict[TrackId, TrackPort] = field(default_factory=dict)
     forwards: dict[TrackId, ForwardPort] = field(default_factory=dict)
+    data: DataChannels | None = None
+    """The peer's side of data channels, if they were agreed to."""
+    association: Association | None = None
+    """Of the data channels, once there are keys."""
     timer: Timer | None = None
     """Held for the control, which runs it."""
 
@@ -114,6 +120,12 @@ class MediaTransport:
             self.endpoint = self._new_endpoint(Role.SERVER)
         self.endpoint.receive(datagram, now)
         return self._after_dtls()
+
+    def send(self, packet: bytes) -> None:
+        """Send application data over DTLS, as a lossy network does."""
+        if self.endpoint is not None:
+            self.endpoint.send(packet)
+            self._send_dtls()
 
     def next_timeout(self) -> float | None:
         """When `timeout` wants to be called."""

@@ -23,6 +23,7 @@ from rheon_media_node.control.transport import (
     Outcome,
     Ready,
 )
+from rheon_media_node.data import DataHub, Drop
 from rheon_media_node.dtls import DtlsIdentity
 from rheon_media_node.negotiation import LocalTransport, RemoteTransport
 from rheon_media_node.router.values import CloseReason, TransportId
@@ -45,12 +46,13 @@ class Owner(Protocol):
 class Transports:
     """Every transport of the node by its number."""
 
-    def __init__(self, engine: EnginePort, identity: DtlsIdentity, clock: Clock, owner: Owner) -> None:
+    def __init__(self, engine: EnginePort, identity: DtlsIdentity, clock: Clock, owner: Owner, data: DataHub) -> None:
         self._engine = engine
         self._identity = identity
         self._fingerprint = Fingerprint(identity.fingerprint.algorithm, identity.fingerprint.value)
         self._clock = clock
         self._owner = owner
+        self._data = data
         self._transports: dict[TransportId, MediaTransport] = {}
 
     def __iter__(self) -> Iterator[MediaTransport]:
@@ -77,6 +79,8 @@ class Transports:
         """Close one, if it is open."""
         found = self._transports.pop(transport, None)
         if found is not None:
+            if found.association is not None:
+                self._data.end(found.association)
             found.close()
 
     def close_all(self) -> None:
@@ -98,6 +102,7 @@ class Transports:
             case DtlsReceived(identity, datagram):
                 if (transport := self.get(TransportId(identity))) is not None:
                     self._settle(transport, transport.dtls_received(datagram, now))
+                    self._deliver_data(transport)
             case ConsentLost(identity):
                 if (transport := self.get(TransportId(identity))) is not None:
                     self._settle(transport, Ended(CloseReason.ICE_FAILED))
@@ -113,6 +118,13 @@ class Transports:
     def fail(self, transport: MediaTransport) -> None:
         """Give up one that cannot be served any more."""
         self._settle(transport, Ended(CloseReason.INTERNAL))
+
+    def _deliver_data(self, transport: MediaTransport) -> None:
+        for packet in transport.endpoint.take_application_data() if transport.endpoint is not None else ():
+            if transport.association is not None:
+                transport.association.receive(packet)
+            else:
+                self._data.drops[Drop.NO_ASSOCIATION] += 1
 
     def _settle(self, transport: MediaTransport, outcome: Outcome) -> None:
         match outcome:

@@ -1,4 +1,4 @@
-"""DTLS for SRTP keys (RFC 5764): identity, fingerprints, key export and the endpoint, without I/O."""
+"""DTLS for SRTP keys (RFC 5764) and data channels: identity, fingerprints, key export and the endpoint, without I/O."""
 
 from rheon_media_node.dtls.endpoint import DtlsEndpoint, Role
 from rheon_media_node.dtls.events import Connected, DtlsEvent, Failed, FailureReason, PeerClosed

@@ -44,6 +44,9 @@ MAX_FINAL_REPEATS = 8
 MAX_DATAGRAM_IN = 4096
 """Bytes; longer datagrams are dropped. No browser sends a flight in one datagram above its MTU."""
 
+MAX_APPLICATION_DATA = 64
+"""Received records waiting to be taken; further ones are dropped, as the network might have lost them."""
+
 MAX_OUTGOING = 64
 """Datagrams waiting to be taken; the oldest go first, as the network might have lost them too."""
 
@@ -93,6 +96,12 @@ class DtlsEndpoint:
         self._final_repeats = 0
         self._outgoing: deque[bytes] = deque(maxlen=MAX_OUTGOING)
         self._events: deque[DtlsEvent] = deque()
+        self._application_data: list[bytes] = []
+
+    @property
+    def role(self) -> Role:
+        """Which side this is."""
+        return self._role
 
     @property
     def connected(self) -> bool:
@@ -165,6 +174,23 @@ class DtlsEndpoint:
         self._outgoing.clear()
         return taken
 
+    def send(self, data: bytes) -> None:
+        """Send application data as one record; dropped unless connected. Its order among datagrams is kept."""
+        if self._state is not _State.CONNECTED:
+            self.dropped += 1
+            return
+        try:
+            self._connection.send(data)
+        except SSL.Error:
+            self.dropped += 1
+            return
+        self._outgoing.extend(records.into_datagrams(self._read_bio()))
+
+    def take_application_data(self) -> list[bytes]:
+        """What the peer sent since the last call, a record each, in order of arrival."""
+        taken, self._application_data = self._application_data, []
+        return taken
+
     def take_events(self) -> list[DtlsEvent]:
         """What happened since the last call, in order."""
         taken = list(self._events)
@@ -199,15 +225,19 @@ class DtlsEndpoint:
             self._release_keys()
 
     def _read_records(self) -> None:
-        # Application data has no reader on this transport: it is taken off the BIO and dropped.
         for _ in range(_MAX_RECORDS_PER_DATAGRAM):
             try:
-                self._connection.recv(_BIO_CHUNK)
+                data = self._connection.recv(_BIO_CHUNK)
             except SSL.WantReadError:
                 return
             except SSL.Error:  # close_notify (ZeroReturnError) or a fatal alert
                 self._peer_closed()
                 return
+            # Nothing counts before the certificate was judged.
+            if self._state is _State.CONNECTED and len(self._application_data) < MAX_APPLICATION_DATA:
+                self._application_data.append(data)
+            else:
+                self.dropped += 1
 
     def _handshake_error(self, now: float) -> None:
         if self._connection.get_peer_certificate() is not None or self._restarts >= MAX_RESTARTS:

@@ -218,6 +218,7 @@ def describe_node(
         subscribe_transports=len(control.transports) - publishing,
         uptime_ms=int(uptime * 1000),
         tasks=len(asyncio.all_tasks()),
-        tables=dict(tables),
+        tables=dict(tables) | control.data.tables(),
+        drops_by_reason=dict(control.data.drops),
         transports_by_state=dict(states),
     )

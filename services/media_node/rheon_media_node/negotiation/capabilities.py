@@ -37,6 +37,6 @@ SUPPORTED = Capabilities(
     extensions=EVERYTHING.extensions - {HeaderExtension.DEPENDENCY_DESCRIPTOR, HeaderExtension.VIDEO_LAYERS_ALLOCATION},
     red=False,
     simulcast=False,
-    data_channels=False,
+    data_channels=True,
 )
 """All that the rest of the node carries as well."""

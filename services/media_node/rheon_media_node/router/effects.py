@@ -95,6 +95,8 @@ class Offer:
     tracks: tuple[PublishedTrack, ...]
     sources: Mapping[TrackId, UserId]
     """Whose the tracks are."""
+    data: bool = False
+    """Offer data channels as well; once offered they stay."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,17 @@ class Rooms:
         """Every member of every room."""
         return [member for room in self._rooms.values() for member in room.members.values()]
 
+    def carried(self, transport: TransportId) -> tuple[UserId, ...]:
+        """The publishers a subscribe transport carries."""
+        found = self._find(transport)
+        return () if found is None or found[2] is None else tuple(found[2].publishers)
+
+    def publishes_data(self, room: RoomName, user: UserId) -> bool:
+        """Whether a user of the room has data channels."""
+        found = self._rooms.get(room)
+        published = None if found is None else found.publisher(user)
+        return published is not None and published.data
+
     def publisher(self, participant: Participant) -> Publisher | None:
         """What this very session publishes now."""
         member = self._current(participant)
@@ -134,7 +145,7 @@ class Rooms:
         if room is None:
             raise RoomNotFound("nobody publishes in this room on this node")
         published = room.publisher(publisher)
-        if published is None or not published.tracks:
+        if published is None or not (published.tracks or published.data):
             raise PublisherNotFound("this user publishes nothing in the room")
         if publisher == participant.user:
             raise WrongState("a participant cannot subscribe to itself")
@@ -150,14 +161,19 @@ class Rooms:
     # Changing -------------------------------------------------------------------------------------------------------
 
     def publish(
-        self, participant: Participant, transport: TransportId, tracks: Sequence[PublishedTrack]
+        self,
+        participant: Participant,
+        transport: TransportId,
+        tracks: Sequence[PublishedTrack],
+        *,
+        data: bool = False,
     ) -> tuple[list[Effect], tuple[PublishedTrack, ...]]:
         """The participant publishes these tracks on this transport. Raises StaleSession, TooMany."""
         self._check_admission(participant)
         if len(tracks) > limits.MAX_TRACKS_PER_PUBLISHER:
             raise TooMany(f"at most {limits.MAX_TRACKS_PER_PUBLISHER} tracks can be published")
         effects, router, member = self._enter(participant)
-        effects += router.publish(member, transport, tracks)
+        effects += router.publish(member, transport, tracks, data=data)
         self._owners[transport] = Owner(participant.room, participant.user, None)
         return self._tidied(participant.room, effects), self._published(member)
 

@@ -49,8 +49,13 @@ class Router:
 
     # Publishing -----------------------------------------------------------------------------------------------------
 
-    def publish(self, member: Member, transport: TransportId, tracks: Sequence[PublishedTrack]) -> list[Effect]:
-        """The participant publishes exactly these tracks on this transport: new, changed, or a new transport."""
+    def publish(
+        self, member: Member, transport: TransportId, tracks: Sequence[PublishedTrack], *, data: bool
+    ) -> list[Effect]:
+        """The participant publishes exactly these tracks on this transport: new, changed, or a new transport.
+
+        With `data` its subscribers are offered data channels, if they were not before.
+        """
         effects: list[Effect] = []
         publisher = member.publisher
         if publisher is None:
@@ -64,7 +69,8 @@ class Router:
         publisher.tracks = {track.track_id: track for track in tracks}
         publisher.muted.intersection_update(publisher.tracks)
         effects += self._track_changes(transport, before, publisher.listed())
-        if effects:
+        has_data_now, publisher.data = data and not publisher.data, data
+        if effects or has_data_now:
             effects += self._reoffer_to_subscribers(member.participant.user)
             if publisher.connected:
                 effects.append(_ready(member, publisher))
@@ -248,6 +254,7 @@ class Router:
             subscription.offer,
             tuple(track for _, published in carried for track in published.listed()),
             {track: user for user, published in carried for track in published.tracks},
+            any(published.data for _, published in carried),
         )
 
     def _carried(self, subscription: Subscription) -> list[tuple[UserId, Publisher]]:

@@ -27,6 +27,8 @@ class Publisher:
     """In the order of the publisher's sections."""
     muted: set[TrackId] = field(default_factory=set)
     """Tracks the publisher does not want forwarded now."""
+    data: bool = False
+    """It has data channels."""
     connected: bool = False
     """SRTP keys are installed."""
 

@@ -1106,6 +1106,26 @@ class GetNodeResponse(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class DropsByReasonEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NODE_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
@@ -1117,6 +1137,7 @@ class GetNodeResponse(_message.Message):
     TASKS_FIELD_NUMBER: _builtins.int
     TABLES_FIELD_NUMBER: _builtins.int
     TRANSPORTS_BY_STATE_FIELD_NUMBER: _builtins.int
+    DROPS_BY_REASON_FIELD_NUMBER: _builtins.int
     node_id: _builtins.str
     version: _builtins.str
     rooms: _builtins.int
@@ -1131,11 +1152,17 @@ class GetNodeResponse(_message.Message):
     def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerState]: ...
     @_builtins.property
     def tables(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Engine table sizes by name: transports, tracks, forwards, tuples, ssrcs."""
+        """Table sizes by name: transports, tracks, forwards, tuples, ssrcs, data-associations, data-channels; and
+        data-queued-bytes, what waits to be sent on data channels.
+        """
 
     @_builtins.property
     def transports_by_state(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Transports by state, keyed by lower-case state name."""
+
+    @_builtins.property
+    def drops_by_reason(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """What the node itself dropped or closed, by reason: data channels. Workers count theirs."""
 
     def __init__(
         self,
@@ -1151,10 +1178,11 @@ class GetNodeResponse(_message.Message):
         tasks: _builtins.int = ...,
         tables: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         transports_by_state: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        drops_by_reason: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "node_id", b"node_id", "publish_transports", b"publish_transports", "rooms", b"rooms", "subscribe_transports", b"subscribe_transports", "tables", b"tables", "tasks", b"tasks", "transports_by_state", b"transports_by_state", "uptime_ms", b"uptime_ms", "version", b"version", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "drops_by_reason", b"drops_by_reason", "node_id", b"node_id", "publish_transports", b"publish_transports", "rooms", b"rooms", "subscribe_transports", b"subscribe_transports", "tables", b"tables", "tasks", b"tasks", "transports_by_state", b"transports_by_state", "uptime_ms", b"uptime_ms", "version", b"version", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
