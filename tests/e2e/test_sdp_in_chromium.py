@@ -35,7 +35,7 @@ async def test_chromium_publishes_renegotiates_and_restarts_ice(page: Page) -> N
     first, directions = await publish(page)
     assert directions == ["sendonly", "sendonly"]
     assert [track.kind for track in first.added] == ["audio", "video"]
-    assert first.answer.media[2].rejected
+    assert first.data is not None
 
     await page.evaluate("() => pc.addTransceiver(media.video(), { direction: 'sendonly' })")
     more, directions = await publish(page, first)

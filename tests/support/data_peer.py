@@ -29,7 +29,7 @@ class _DtlsSide:
 
 
 class DataPeer:
-    """`send` takes SCTP packets for the node; `take` is given those of the node."""
+    """`send` takes SCTP packets for the node; `take` is given those of the node, and ignores them before the start."""
 
     def __init__(self, send: Callable[[bytes], None], role: str = "client") -> None:
         self.send = send
@@ -56,7 +56,7 @@ class DataPeer:
 
     def take(self, packet: bytes) -> None:
         """A packet of the node."""
-        if not self.paused:
+        if not self.paused and self.sctp.state != "new":
             task = asyncio.get_running_loop().create_task(self.sctp._handle_data(packet))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -19,6 +19,7 @@ from aioice import stun
 
 from rheon_media_node.dtls import Connected, DtlsEndpoint, DtlsIdentity, Failed, Fingerprint, PeerClosed, Role
 from rheon_media_node.sdp import MediaSection, SessionDescription, parse_session_description
+from tests.support.data_peer import DataPeer
 
 _SRTP_PROFILES = {
     "AEAD_AES_128_GCM": pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
@@ -26,6 +27,7 @@ _SRTP_PROFILES = {
     "AES128_CM_SHA1_80": pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
 }
 _MID_EXTENSION = 1
+_DATA_MID = "data"
 CHECK_INTERVAL = 0.05
 """Seconds between checks until one succeeds."""
 CONSENT_INTERVAL = 2.0
@@ -93,6 +95,8 @@ class PeerCore:
     last_packets: dict[int, bytes] = field(default_factory=dict)
     rtcp_types: Counter[int] = field(default_factory=Counter)
     endpoint: DtlsEndpoint | None = None
+    data: DataPeer | None = None
+    """Data channels: set it, and offers and answers take part in them."""
     _transmit: pylibsrtp.Session | None = None
     _receive: pylibsrtp.Session | None = None
     _sequence: Counter[int] = field(default_factory=Counter)
@@ -104,24 +108,33 @@ class PeerCore:
     def offer(self, published: tuple[SentTrack, ...]) -> str:
         """An offer to publish these tracks, as Chromium writes them in what matters."""
         self.version += 1
-        lines = self._session([track.mid for track in published])
+        mids = [track.mid for track in published]
+        lines = self._session([*mids, _DATA_MID] if self.data is not None else mids)
         for track in published:
             lines += self._section(track.kind, track.mid, "sendonly")
             lines += [f"a=msid:camera {track.kind}{track.mid}"]
             lines += [f"a=ssrc:{track.ssrc} cname:peer", f"a=ssrc:{track.ssrc} msid:camera {track.kind}{track.mid}"]
+        if self.data is not None:
+            lines += self._data_section(_DATA_MID, "actpass")
         return "\r\n".join(lines) + "\r\n"
 
     def answer(self, offer: str, *refuse: str) -> str:
         """An answer that takes every track but those of the sections named."""
         self.version += 1
         description = parse_session_description(offer)
-        taken = [section for section in description.media if section.mid not in refuse]
+        taken = [
+            section
+            for section in description.media
+            if section.mid not in refuse and (section.is_rtp or self.data is not None)
+        ]
         lines = self._session([str(section.mid) for section in taken])
         for section in description.media:
-            if section in taken:
+            if section in taken and section.kind == "application":
+                lines += self._data_section(str(section.mid), "active")
+            elif section in taken:
                 lines += self._answered(description, section)
             else:
-                lines += [f"m={section.kind} 0 UDP/TLS/RTP/SAVPF {' '.join(section.formats)}", "c=IN IP4 0.0.0.0"]
+                lines += [f"m={section.kind} 0 {section.protocol} {' '.join(section.formats)}", "c=IN IP4 0.0.0.0"]
                 lines += [f"a=mid:{section.mid}", "a=inactive"]
         return "\r\n".join(lines) + "\r\n"
 
@@ -161,6 +174,17 @@ class PeerCore:
             f"a=extmap:{_MID_EXTENSION} urn:ietf:params:rtp-hdrext:sdes:mid",
             *codec,
         ]
+
+    def _data_section(self, mid: str, setup: str) -> list[str]:
+        transport = [line for line in self._transport_lines(setup) if line != "a=rtcp-mux"]
+        header = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel"
+        return [header, *transport, f"a=mid:{mid}", "a=sctp-port:5000", "a=max-message-size:65536"]
+
+    def send_data(self, packet: bytes) -> None:
+        """Send an SCTP packet, if there is a connection."""
+        if self.endpoint is not None:
+            self.endpoint.send(packet)
+            self.settle()
 
     def _answered(self, description: SessionDescription, section: MediaSection) -> list[str]:
         lines = [f"m={section.kind} 9 UDP/TLS/RTP/SAVPF {' '.join(section.formats)}", *self._transport_lines("active")]
@@ -234,6 +258,9 @@ class PeerCore:
         assert self.endpoint is not None
         for datagram in self.endpoint.take_datagrams():
             self.send(datagram)
+        for packet in self.endpoint.take_application_data():
+            if self.data is not None:
+                self.data.take(packet)
         for event in self.endpoint.take_events():
             match event:
                 case Connected(keys):
