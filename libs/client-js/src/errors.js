@@ -1,6 +1,6 @@
 /**
  * @typedef {"bad-url" | "unreachable" | "timeout" | "unauthorized" | "replaced" | "closed" | "webrtc"
- *   | "refused" | "unavailable"} ErrorReason
+ *   | "refused" | "unavailable" | "invalid"} ErrorReason
  *   - `bad-url`: not a ws:, wss:, http: or https: address
  *   - `unreachable`: no WebSocket connection could be made
  *   - `timeout`: the server did not answer in time
@@ -10,6 +10,7 @@
  *   - `webrtc`: the browser refused a session description
  *   - `refused`: the server refused the request; `code` and `message` say why
  *   - `unavailable`: the server cannot do it now; trying again later can help
+ *   - `invalid`: what was asked for cannot be done at all
  */
 
 /** Every failure the client reports. */

@@ -1,8 +1,12 @@
+import { Emitter } from "./events.js";
+
 /**
  * Somebody else in the room. `stream` stays the same object for as long as the participant is there; its tracks come
- * and go, so it can be given to a media element once.
+ * and go, so it can be given to a media element once. `data` is a message on one of the participant's channels.
+ *
+ * @extends {Emitter<{data: {label: string, data: import("./data.js").Data}}>}
  */
-export class Participant {
+export class Participant extends Emitter {
   /** Every track received from this participant. */
   stream = new MediaStream();
   /** Whether the participant has published something. */
@@ -19,6 +23,7 @@ export class Participant {
    * @param {string} username
    */
   constructor(userId, username) {
+    super();
     this.userId = userId;
     this.username = username;
   }

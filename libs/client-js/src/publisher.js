@@ -10,7 +10,7 @@ const ANSWER_TIMEOUT_MS = 15_000;
  * Our own candidates are not sent: the server is ICE-lite (RFC 8445 section 2.5), it learns where we are from our
  * connectivity checks.
  *
- * @extends {Emitter<{state: RTCPeerConnectionState}>}
+ * @extends {Emitter<{state: RTCPeerConnectionState, error: RheonError}>}
  */
 export class Publisher extends Emitter {
   #pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
@@ -20,12 +20,14 @@ export class Publisher extends Emitter {
 
   /**
    * @param {MediaStream} stream
+   * @param {Iterable<import("./data.js").DataChannel>} channels
    * @param {(offer: string) => void} send sends the offer to the server
    */
-  constructor(stream, send) {
+  constructor(stream, channels, send) {
     super();
     this.#send = send;
     for (const track of stream.getTracks()) this.#pc.addTrack(track, stream);
+    for (const channel of channels) channel.attach(this.#pc);
     this.#pc.onconnectionstatechange = () => this.emit("state", this.#pc.connectionState);
   }
 
@@ -57,6 +59,17 @@ export class Publisher extends Emitter {
     } finally {
       clearTimeout(timer);
     }
+    // From here on the browser says when something has to be negotiated: the first data channel.
+    this.#pc.onnegotiationneeded = () => {
+      this.start().catch((error) => {
+        if (error instanceof RheonError && error.reason !== "closed") this.emit("error", error);
+      });
+    };
+  }
+
+  /** @param {import("./data.js").DataChannel} channel */
+  openData(channel) {
+    channel.attach(this.#pc);
   }
 
   /** @param {string} sdp */
@@ -94,7 +107,7 @@ export class Publisher extends Emitter {
   }
 
   close() {
-    this.#pc.onconnectionstatechange = null;
+    this.#pc.onconnectionstatechange = this.#pc.onnegotiationneeded = null;
     this.#pc.close();
     this.handleError(new RheonError("closed", "Publishing was stopped."));
   }

@@ -11,6 +11,7 @@ import { StatsMeter } from "./stats.js";
  */
 export class Publishing extends Emitter {
   #send;
+  #channels;
   /** @type {Publisher | null} */
   #publisher = null;
   #meter = new StatsMeter();
@@ -22,11 +23,13 @@ export class Publishing extends Emitter {
 
   /**
    * @param {MediaStream} stream
+   * @param {ReadonlySet<import("./data.js").DataChannel>} channels opened on every connection
    * @param {(offer: string) => void} send sends an offer to the server
    */
-  constructor(stream, send) {
+  constructor(stream, channels, send) {
     super();
     this.stream = stream;
+    this.#channels = channels;
     this.#send = send;
   }
 
@@ -80,9 +83,19 @@ export class Publishing extends Emitter {
     if (!answered && error.retryable) this.#later(); // what was published is lost: its media node is gone
   }
 
-  /** @returns {Promise<import("./stats.js").MediaStats | null>} */
+  /**
+   * Opens a channel that has just been added to the set.
+   *
+   * @param {import("./data.js").DataChannel} channel
+   */
+  openData(channel) {
+    this.#publisher?.openData(channel);
+  }
+
+  /** @returns {Promise<import("./stats.js").MediaStats | null>} null: no media is sent */
   async stats() {
-    return this.#publisher ? this.#meter.update(await this.#publisher.getStats(), "outbound") : null;
+    if (!this.#publisher || this.stream.getTracks().length === 0) return null;
+    return this.#meter.update(await this.#publisher.getStats(), "outbound");
   }
 
   close() {
@@ -92,13 +105,17 @@ export class Publishing extends Emitter {
 
   async #connect() {
     this.#drop();
-    const publisher = new Publisher(this.stream, this.#send);
+    const publisher = new Publisher(this.stream, this.#channels, this.#send);
     this.#publisher = publisher;
     this.#meter = new StatsMeter();
     publisher.on("state", (state) => {
       if (state === "connected") this.#attempt = 0;
       if (state === "failed") this.#later();
       this.emit("state", state);
+    });
+    publisher.on("error", (error) => {
+      this.emit("error", error);
+      if (error.retryable) this.#later();
     });
     await publisher.start();
     this.#published = true;
@@ -125,5 +142,6 @@ export class Publishing extends Emitter {
     this.#publisher?.close();
     this.#publisher = null;
     this.#published = false;
+    for (const channel of this.#channels) channel.detach();
   }
 }

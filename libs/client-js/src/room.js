@@ -1,3 +1,4 @@
+import { DataChannel } from "./data.js";
 import { RheonError } from "./errors.js";
 import { Emitter } from "./events.js";
 import { Participant } from "./participant.js";
@@ -22,6 +23,7 @@ const JOIN_TIMEOUT_MS = 10_000;
  *   track: {participant: Participant, track: MediaStreamTrack},
  *   "track-removed": {participant: Participant, track: MediaStreamTrack},
  *   "track-muted": {participant: Participant, kind: "audio" | "video", trackId: string, muted: boolean},
+ *   data: {participant: Participant, label: string, data: import("./data.js").Data},
  *   "publish-state": RTCPeerConnectionState,
  *   error: RheonError,
  *   left: RheonError | null,
@@ -42,6 +44,8 @@ export class Room extends Emitter {
   #muted = new Set();
   /** @type {Map<number, Subscription>} by publisher id */
   #subscriptions = new Map();
+  /** @type {Set<DataChannel>} what we opened */
+  #data = new Set();
 
   /**
    * @param {string} name
@@ -109,7 +113,7 @@ export class Room extends Emitter {
     if (this.#state === "left") throw new RheonError("closed", "You left the room.");
     this.#publishing?.close();
     for (const track of stream.getTracks()) if (this.#mutes(track)) track.enabled = false;
-    const publishing = new Publishing(stream, (offer) => {
+    const publishing = new Publishing(stream, this.#data, (offer) => {
       this.#send({ type: "publish-offer", roomName: this.name, offer });
     });
     this.#publishing = publishing;
@@ -119,7 +123,31 @@ export class Room extends Emitter {
     await publishing.start();
   }
 
-  /** Stops publishing; the tracks stay the caller's to stop. */
+  /**
+   * Opens a data channel to everybody who is subscribed to us. Where nothing is published, a connection for data alone
+   * is made.
+   *
+   * @param {string} label tells receivers what the messages are about; ASCII
+   * @param {import("./data.js").DataOptions} [options]
+   * @returns {DataChannel}
+   * @throws {RheonError}
+   */
+  openData(label, options = {}) {
+    if (this.#state === "left") throw new RheonError("closed", "You left the room.");
+    const channel = new DataChannel(label, options, (closed) => this.#data.delete(closed));
+    this.#data.add(channel);
+    this.#publishing?.openData(channel);
+    // Whoever publishes in the same breath needs no connection before.
+    queueMicrotask(() => {
+      if (this.#publishing || this.#state === "left" || !this.#data.has(channel)) return;
+      this.publish(new MediaStream()).catch((error) => {
+        if (error instanceof RheonError && error.reason !== "closed") this.emit("error", error);
+      });
+    });
+    return channel;
+  }
+
+  /** Stops publishing, data channels included; the tracks stay the caller's to stop. */
   unpublish() {
     if (!this.#publishing) return;
     this.#publishing.close();
@@ -345,6 +373,10 @@ export class Room extends Emitter {
     subscription.on("state", (state) => {
       participant.connectionState = state;
       this.emit("participant-changed", participant);
+    });
+    subscription.on("data", (message) => {
+      participant.emit("data", message);
+      this.emit("data", { participant, ...message });
     });
     subscription.on("error", (error) => this.emit("error", error));
     subscription.start();

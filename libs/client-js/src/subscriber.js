@@ -1,3 +1,4 @@
+import { receiveData } from "./data.js";
 import { RheonError } from "./errors.js";
 import { Emitter } from "./events.js";
 import { candidateInit } from "./messages.js";
@@ -11,6 +12,7 @@ import { isNewSession, sessionIdentity } from "./session.js";
  *   state: RTCPeerConnectionState,
  *   track: MediaStreamTrack,
  *   "track-removed": MediaStreamTrack,
+ *   data: {label: string, data: import("./data.js").Data},
  *   error: RheonError,
  * }>}
  */
@@ -81,6 +83,7 @@ export class Subscriber extends Emitter {
       for (const stream of streams) stream.onremovetrack = (event) => this.#removed(event.track);
       this.emit("track", track);
     };
+    pc.ondatachannel = ({ channel }) => receiveData(channel, (message) => this.emit("data", message));
     return pc;
   }
 
@@ -89,7 +92,7 @@ export class Subscriber extends Emitter {
     this.#pc = null;
     this.#session = null;
     if (pc) {
-      pc.onconnectionstatechange = pc.ontrack = null;
+      pc.onconnectionstatechange = pc.ontrack = pc.ondatachannel = null;
       pc.close();
     }
     for (const track of [...this.#tracks]) this.#removed(track);

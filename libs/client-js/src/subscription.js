@@ -12,6 +12,7 @@ const OFFER_TIMEOUT_MS = 15_000;
  *   state: RTCPeerConnectionState,
  *   track: MediaStreamTrack,
  *   "track-removed": MediaStreamTrack,
+ *   data: {label: string, data: import("./data.js").Data},
  *   error: import("./errors.js").RheonError,
  * }>}
  */
@@ -86,6 +87,7 @@ export class Subscription extends Emitter {
     });
     subscriber.on("track", (track) => this.emit("track", track));
     subscriber.on("track-removed", (track) => this.emit("track-removed", track));
+    subscriber.on("data", (message) => this.emit("data", message));
     subscriber.on("error", (error) => this.emit("error", error));
     return subscriber;
   }
