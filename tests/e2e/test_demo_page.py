@@ -101,3 +101,38 @@ async def test_with_a_blocked_camera_one_can_still_watch(dev: Service, artifacts
         await page.get_by_role("button", name="Join and only watch").click()
         await expect(page.get_by_role("heading", name="Cinema")).to_be_visible(timeout=TIMEOUT)
         await expect(page.get_by_role("button", name="Unmute microphone")).to_be_disabled()
+
+
+async def test_people_chat(browser: Browser, dev: Service, artifacts: Path) -> None:
+    room = "Chatter"
+    async with joined(browser, dev, "Ada Lovelace", room) as ada, joined(browser, dev, "Grace Hopper", room) as grace:
+        for page, other in ((ada, "Grace Hopper"), (grace, "Ada Lovelace")):
+            await expect(page.get_by_role("article", name=other)).to_have_class(re.compile("showing"), timeout=TIMEOUT)
+        for page in (ada, grace):
+            await page.get_by_role("button", name="Chat", exact=True).click()
+            await expect(page.get_by_placeholder("Message to everybody")).to_be_focused(timeout=TIMEOUT)
+        # Nobody is told when the others' ends have opened: said until it is heard.
+        heard = grace.get_by_role("listitem").filter(has_text="Can you hear me?")
+        for _ in range(20):
+            await ada.keyboard.type("Can you hear me?")
+            await ada.keyboard.press("Enter")
+            try:
+                await expect(heard.first).to_be_visible(timeout=1000)
+                break
+            except AssertionError:
+                continue
+        await grace.keyboard.type("Loud and clear: mute and camera keep their keys to themselves.")
+        await grace.keyboard.press("Enter")
+        await expect(ada.get_by_role("listitem").filter(has_text="Loud and clear")).to_be_visible(timeout=TIMEOUT)
+        await expect(ada.get_by_role("button", name="Mute microphone")).to_be_visible()
+        await ada.screenshot(path=artifacts / "demo-chat.png")
+        await ada.set_viewport_size({"width": 390, "height": 780})
+        await ada.screenshot(path=artifacts / "demo-chat-narrow.png")
+        await ada.set_viewport_size({"width": 1280, "height": 800})
+
+        await ada.keyboard.press("Escape")
+        await expect(ada.get_by_role("complementary", name="Chat")).to_be_hidden()
+        await grace.keyboard.type("Are you still there?")
+        await grace.keyboard.press("Enter")
+        await expect(ada.get_by_role("button", name="Chat, 1 unread")).to_be_visible(timeout=TIMEOUT)
+        await ada.screenshot(path=artifacts / "demo-chat-unread.png")

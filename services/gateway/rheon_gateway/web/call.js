@@ -1,3 +1,4 @@
+import { Chat } from "./chat.js";
 import { byId, showMuteButton } from "./dom.js";
 import { layOutGrid } from "./grid.js";
 import { describe } from "./problems.js";
@@ -74,6 +75,8 @@ class CallScreen {
     return new Promise((resolve) => {
       this.#follow(resolve);
       this.#operate(resolve);
+      const chat = new Chat(this.room, this.client.user.username);
+      this.#undo.push(() => chat.close());
       if (this.stream) this.#publish(this.stream).catch(resolve);
     });
   }
@@ -138,6 +141,7 @@ class CallScreen {
     view.leave.addEventListener("click", () => ended(null), { signal });
     view.invite.addEventListener("click", () => void this.#copyInvitation(), { signal });
     document.addEventListener("keydown", (event) => {
+      if (event.target instanceof HTMLInputElement) return;
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
       if (event.key === "m") this.#toggle("audio");
       if (event.key === "v") this.#toggle("video");
@@ -200,7 +204,10 @@ class CallScreen {
   async #measure() {
     const { local, remote } = await this.room.stats();
     this.#self.setStats(local);
-    for (const [userId, tile] of this.#tiles) tile.setStats(remote.get(userId));
+    for (const [userId, tile] of this.#tiles) {
+      const receiving = this.room.participants.get(userId)?.stream.getTracks().length;
+      tile.setStats(receiving ? remote.get(userId) : null);
+    }
   }
 
   async #copyInvitation() {
@@ -227,8 +234,9 @@ function invitation(room) {
 }
 
 /** @param {import("./client/index.js").Participant} participant */
-function stateText({ publishing, connectionState }) {
+function stateText({ publishing, connectionState, stream }) {
   if (!publishing) return "watching";
+  if (connectionState === "connected" && stream.getTracks().length === 0) return "watching"; // and may chat
   if (connectionState === "connected") return "";
   return connectionState === "disconnected" || connectionState === "failed" ? "reconnecting…" : "connecting…";
 }
