@@ -139,3 +139,25 @@ async def test_leaving_frees_the_associations(gateway: Gateway, leaver: str) -> 
         await gateway.remove(2 if leaver == "publisher" else 1)
         tables = (await gateway.get_node()).tables
         assert set(tables.values()) == {0}
+
+
+async def test_a_shared_connection_brings_the_channels_of_all_it_carries(gateway: Gateway) -> None:
+    async with AsyncExitStack() as stack:
+        peers = [await stack.enter_async_context(data_peer()) for _ in range(3)]
+        (ada, ada_data), (eve, eve_data), (bob, bob_data) = peers
+        await publish(gateway, ada, ada_data, tracks("audio"))
+        await gateway.publish(3, eve, tracks("audio"))
+        await eve_data.start()
+        offered = await gateway.share(2, 1)
+        await gateway.take(2, offered, bob)
+        bob.connect(offered.offer)
+        await bob.connected()
+        await gateway.event("subscription_ready")
+        await bob_data.start()
+        (await ada_data.opened("ada")).send("one")
+        await eve_data.opened("eve")
+        await until(lambda: bob_data.messages["ada"] == ["one"])
+        await gateway.take(2, await gateway.share(2, 3), bob)
+        await until(lambda: "eve" in bob_data.channels)
+        await gateway.remove(1)
+        await until(lambda: bob_data.closed == ["ada"])

@@ -401,9 +401,7 @@ class MediaControl:
                 self.streams.put(effect.participant.gateway, offered)
 
     def _make_offer(self, transport: MediaTransport, offer: Offer) -> SubscriptionNegotiation:
-        made = offer_subscription(
-            offer.tracks, transport.local, new_ssrc, transport.subscription, data=offer.data
-        )
+        made = offer_subscription(offer.tracks, transport.local, new_ssrc, transport.subscription, data=offer.data)
         transport.subscription = made
         self._align_data(transport)  # other publishers may be carried now
         return made
