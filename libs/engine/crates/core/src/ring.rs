@@ -51,14 +51,14 @@ impl Ring {
             .newest
             .map_or(sequence, |newest| newest.max(sequence))
             .saturating_sub(RING_PACKETS as u64 - 1);
-        if sequence < first_kept
-            || self
-                .newest
-                .is_some_and(|newest| newest > sequence && sequence < self.oldest)
-        {
+        if sequence < first_kept {
             return Err(Refused::TooLate);
         }
         self.evict(first_kept, packet.arrival, pool);
+        // What was let go of, even just now, may have been sent: its number is never given to another packet.
+        if self.newest.is_some_and(|newest| sequence <= newest) && sequence < self.oldest {
+            return Err(Refused::TooLate);
+        }
         let slot = self.slots.get_mut(slot_of(sequence)).ok_or(Refused::TooLate)?;
         if slot.as_ref().is_some_and(|held| held.sequence == sequence) {
             return Err(Refused::Duplicate);
@@ -202,6 +202,26 @@ mod tests {
             ring.from(10).map(|packet| packet.sequence).collect::<Vec<_>>(),
             [10, 12, 13]
         );
+    }
+
+    #[test]
+    fn a_number_is_not_taken_again_once_its_packet_is_too_old() {
+        for again in 10..=12 {
+            let (mut ring, mut pool) = (Ring::default(), PacketPool::default());
+            for sequence in 10..=12 {
+                assert_eq!(ring.insert(&packet(sequence, 0), &mut pool), Ok(true));
+            }
+            // Nothing has come in between that would have emptied the slots.
+            assert_eq!(
+                ring.insert(&packet(again, 2001), &mut pool),
+                Err(Refused::TooLate)
+            );
+            assert_eq!(
+                ring.insert(&packet(again, 2002), &mut pool),
+                Err(Refused::TooLate)
+            );
+            assert_eq!(ring.insert(&packet(13, 2003), &mut pool), Ok(true));
+        }
     }
 
     #[test]
