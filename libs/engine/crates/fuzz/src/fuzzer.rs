@@ -13,7 +13,7 @@ use crate::targets::Target;
 
 /// Inputs kept for further mutation beside those of the corpus; then new ones replace old ones at random.
 const MAX_POOL: usize = 512;
-/// Sums of outcomes told apart.
+/// Sums of outcomes told apart; then all are forgotten, so that inputs go on being exchanged.
 const MAX_OUTCOMES: usize = 1 << 16;
 
 /// An input that a target did not bear.
@@ -113,7 +113,7 @@ impl Fuzzer {
         self.iterations
     }
 
-    /// Different outcomes seen so far.
+    /// Different outcomes seen since they were last forgotten.
     pub fn outcomes(&self) -> usize {
         self.outcomes.len()
     }
@@ -126,7 +126,13 @@ impl Fuzzer {
             }
         }
         for _ in 0..count {
-            let base = &self.pool[self.rng.usize(0..self.pool.len())];
+            // Half the time from the corpus itself: what mutations lead to is long, and far from anything that works.
+            let bases = if self.rng.bool() {
+                self.corpus_len
+            } else {
+                self.pool.len()
+            };
+            let base = &self.pool[self.rng.usize(0..bases)];
             let other = &self.pool[self.rng.usize(0..self.pool.len())];
             let input = mutate(&mut self.rng, base, other, self.target.max_len);
             self.try_input(input)?;
@@ -147,7 +153,10 @@ impl Fuzzer {
             }));
         };
         self.iterations += 1;
-        if self.outcomes.len() < MAX_OUTCOMES && self.outcomes.insert(outcome) {
+        if self.outcomes.len() == MAX_OUTCOMES {
+            self.outcomes.clear();
+        }
+        if self.outcomes.insert(outcome) {
             if self.pool.len() < self.corpus_len + MAX_POOL {
                 self.pool.push(input);
             } else {

@@ -60,10 +60,20 @@ impl Indications {
     }
 
     /// Bit mask of the decode targets the frame is part of.
+    #[inline]
     pub fn present(self) -> u32 {
-        (0..MAX_DECODE_TARGETS as u8)
-            .filter(|target| self.get(*target) != Indication::NotPresent)
-            .fold(0, |mask, target| mask | 1 << target)
+        // One bit of each pair, then the gaps between them closed in steps.
+        let mut bits = (self.0 | self.0 >> 1) & 0x5555_5555_5555_5555;
+        for (shift, mask) in [
+            (1, 0x3333_3333_3333_3333),
+            (2, 0x0f0f_0f0f_0f0f_0f0f),
+            (4, 0x00ff_00ff_00ff_00ff),
+            (8, 0x0000_ffff_0000_ffff),
+            (16, 0x0000_0000_ffff_ffff),
+        ] {
+            bits = (bits | bits >> shift) & mask;
+        }
+        bits as u32
     }
 }
 
@@ -74,5 +84,32 @@ impl FromIterator<Indication> for Indications {
             all.set(target, indication);
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Random;
+
+    #[test]
+    fn present_is_what_is_not_absent() {
+        let mut random = Random(1);
+        for _ in 0..1000 {
+            let indications = Indications(random.next() & random.next());
+            let expected = (0..32u8)
+                .filter(|target| indications.get(*target) != Indication::NotPresent)
+                .fold(0u32, |mask, target| mask | 1 << target);
+            assert_eq!(indications.present(), expected);
+        }
+    }
+
+    #[test]
+    fn targets_that_do_not_exist_are_not_present() {
+        let mut indications = Indications::default();
+        indications.set(31, Indication::Required);
+        indications.set(32, Indication::Required);
+        assert_eq!(indications.present(), 1 << 31);
+        assert_eq!(indications.get(32), Indication::NotPresent);
     }
 }
