@@ -192,6 +192,7 @@ impl Call {
             encodings,
             cname: "publisher".into(),
             rtx_payload_type: video.then_some(VIDEO_RTX),
+            red_payload_type: None,
             nack: video,
             pli: video,
             transport_cc: true,
@@ -206,6 +207,7 @@ impl Call {
                 playout_delay: Some(8),
                 abs_capture_time: Some(9),
                 color_space: Some(10),
+                dependency_descriptor: Some(11),
             },
         }
     }
@@ -219,6 +221,7 @@ impl Call {
             payload_type: if video { 100 } else { 110 },
             rtx_ssrc: video.then_some(Ssrc(ssrc + 1)),
             rtx_payload_type: video.then_some(101),
+            red_payload_type: None,
             nack: video,
             padding: self.padding,
             extensions: ExtensionIds {
@@ -227,6 +230,7 @@ impl Call {
                 abs_send_time: Some(7),
                 audio_level: Some(8),
                 color_space: Some(9),
+                dependency_descriptor: Some(10),
                 ..ExtensionIds::default()
             },
             active: true,
