@@ -33,6 +33,11 @@ class FakeParticipant:
     muted: tuple[media_pb2.Track, ...] = ()
     subscriptions: dict[int, int] = field(default_factory=dict)
     """Publisher to the id of the latest offer."""
+    shared: tuple[int, ...] = ()
+    """Publishers of the shared connection, which is always named `shared`."""
+    shared_offer: int = 0
+    """Id of its open offer; 0 when it has its answer."""
+    shared_stale: bool = False
     answers: list[tuple[int, int, str]] = field(default_factory=list)
 
 
@@ -120,6 +125,22 @@ class FakeMediaNode(media_pb2_grpc.MediaServiceServicer):
         )
         return offer_id
 
+    def offer_shared(self, room: str, subscriber: int) -> None:
+        """Offer the shared connection anew."""
+        held = self.participants[room, subscriber]
+        held.shared_offer = next(self._offer_ids)
+        self.emit(
+            media_pb2.WatchEventsResponse(
+                subscription_offered=media_pb2.SubscriptionOffered(
+                    participant=held.participant,
+                    offer=f"offer {held.shared_offer}",
+                    offer_id=held.shared_offer,
+                    connection_id="shared",
+                    sections=sections(held.shared),
+                )
+            )
+        )
+
     def emit(self, event: media_pb2.WatchEventsResponse) -> None:
         """Send an event to the gateway of the participant it names."""
         gateway = getattr(event, event.WhichOneof("event") or "").participant.gateway_id
@@ -154,13 +175,34 @@ class FakeMediaNode(media_pb2_grpc.MediaServiceServicer):
         if publisher is None or not publisher.ready:
             await fail(context, grpc.StatusCode.NOT_FOUND, "PUBLISHER_NOT_FOUND", "no such publisher")
         held = await self._hold(request.participant, context)
+        if request.shared:
+            held.shared = (*held.shared, request.publisher_id)
+            if held.shared_offer:
+                held.shared_stale = True
+                return media_pb2.SubscribeResponse(connection_id="shared")
+            held.shared_offer = next(self._offer_ids)
+            return media_pb2.SubscribeResponse(
+                offer=f"offer {held.shared_offer}",
+                offer_id=held.shared_offer,
+                connection_id="shared",
+                sections=sections(held.shared),
+            )
         offer_id = held.subscriptions[request.publisher_id] = next(self._offer_ids)
-        return media_pb2.SubscribeResponse(offer=f"offer {offer_id} of {request.publisher_id}", offer_id=offer_id)
+        return media_pb2.SubscribeResponse(
+            offer=f"offer {offer_id} of {request.publisher_id}", offer_id=offer_id, connection_id=f"c{offer_id}"
+        )
 
     async def AnswerSubscription(self, request: Any, context: Any) -> media_pb2.AnswerSubscriptionResponse:
         """See the contract."""
         await self._enter("AnswerSubscription", request, context)
         held = await self._hold(request.participant, context)
+        if request.connection_id == "shared" and request.offer_id == held.shared_offer:
+            held.answers.append((0, request.offer_id, request.answer))
+            held.shared_offer = 0
+            if held.shared_stale:
+                held.shared_stale = False
+                self.offer_shared(request.participant.room, request.participant.user_id)
+            return media_pb2.AnswerSubscriptionResponse()
         if held.subscriptions.get(request.publisher_id) != request.offer_id:
             await fail(context, grpc.StatusCode.FAILED_PRECONDITION, "WRONG_STATE", "stale offer")
         held.answers.append((request.publisher_id, request.offer_id, request.answer))
@@ -170,6 +212,14 @@ class FakeMediaNode(media_pb2_grpc.MediaServiceServicer):
         """See the contract."""
         await self._enter("RestartSubscriptionIce", request, context)
         held = await self._hold(request.participant, context)
+        if request.connection_id == "shared" and held.shared:
+            held.shared_offer = next(self._offer_ids)
+            return media_pb2.RestartSubscriptionIceResponse(
+                offer=f"restart {held.shared_offer}",
+                offer_id=held.shared_offer,
+                connection_id="shared",
+                sections=sections(held.shared),
+            )
         if request.publisher_id not in held.subscriptions:
             await fail(context, grpc.StatusCode.NOT_FOUND, "SUBSCRIPTION_NOT_FOUND", "no such subscription")
         offer_id = held.subscriptions[request.publisher_id] = next(self._offer_ids)
@@ -180,6 +230,13 @@ class FakeMediaNode(media_pb2_grpc.MediaServiceServicer):
         await self._enter("Unsubscribe", request, context)
         held = await self._hold(request.participant, context)
         held.subscriptions.pop(request.publisher_id, None)
+        if request.connection_id == "shared":
+            held.shared, held.shared_offer = (), 0
+        elif request.publisher_id in held.shared:
+            held.shared = tuple(each for each in held.shared if each != request.publisher_id)
+            held.shared_stale = bool(held.shared_offer)
+            if not held.shared_offer:
+                self.offer_shared(request.participant.room, request.participant.user_id)
         return media_pb2.UnsubscribeResponse()
 
     async def SetPreferredLayer(self, request: Any, context: Any) -> media_pb2.SetPreferredLayerResponse:
@@ -289,6 +346,18 @@ class FakeMediaNode(media_pb2_grpc.MediaServiceServicer):
         if held is None or held.participant.session_number < participant.session_number:
             held = self.participants[key] = FakeParticipant(participant)
         return held
+
+
+def sections(publishers: tuple[int, ...]) -> list[media_pb2.Section]:
+    """One audio section for every publisher."""
+    return [
+        media_pb2.Section(
+            mid=str(index),
+            publisher_id=publisher,
+            track=media_pb2.Track(track_id=f"track-of-{publisher}", kind=media_pb2.KIND_AUDIO),
+        )
+        for index, publisher in enumerate(publishers)
+    ]
 
 
 async def fail(context: Any, code: grpc.StatusCode, reason: str, text: str) -> NoReturn:

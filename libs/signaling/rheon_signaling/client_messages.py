@@ -56,35 +56,38 @@ class Unpublish(RoomMessage, frozen=True, kw_only=True, tag="unpublish"):
 
 
 class SubscribeRequest(RoomMessage, frozen=True, kw_only=True, tag="subscribe-request"):
-    """Ask for a connection carrying all tracks of one publisher; again = a fresh one."""
+    """Ask for all tracks of one publisher: on a connection of its own, again = a fresh one; or on the shared one."""
 
     publisher_id: int
 
 
 class SubscribeAnswer(RoomMessage, frozen=True, kw_only=True, tag="subscribe-answer"):
-    """Answer to a `subscribe-offer`."""
+    """Answer to a `subscribe-offer`: to that of one publisher, or of a shared connection."""
 
-    publisher_id: int
     answer: str
+    publisher_id: int | None = None
+    connection_id: str | None = None
 
 
 class SubscribeIceCandidate(RoomMessage, frozen=True, kw_only=True, tag="subscribe-ice-candidate"):
-    """A candidate of a subscribe connection."""
+    """A candidate of a subscribe connection: of one publisher, or shared."""
 
-    publisher_id: int
     candidate: Candidate
+    publisher_id: int | None = None
+    connection_id: str | None = None
 
 
 class Unsubscribe(RoomMessage, frozen=True, kw_only=True, tag="unsubscribe"):
-    """Close the connection to one publisher, or all of the room when none is named."""
+    """Receive one publisher no longer, or nobody in the room: then a shared connection is closed as well."""
 
     publisher_id: int | None = None
 
 
 class RestartIce(RoomMessage, frozen=True, kw_only=True, tag="restart-ice"):
-    """Ask for a fresh `subscribe-offer` of one subscription, or of all of the room when none is named."""
+    """Ask for a fresh `subscribe-offer` of one connection, or of all of the room when none is named."""
 
     publisher_id: int | None = None
+    connection_id: str | None = None
 
 
 class SetPreferredLayer(RoomMessage, frozen=True, kw_only=True, tag="set-preferred-layer"):

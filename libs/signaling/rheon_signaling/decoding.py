@@ -16,6 +16,7 @@ from rheon_signaling.candidates import read_candidate
 from rheon_signaling.client_messages import AnyClientMessage, ClientMessage
 from rheon_signaling.errors import ErrorCode, ProtocolError, authentication_failed, invalid_json
 from rheon_signaling.limits import (
+    MAX_CONNECTION_ID_CHARACTERS,
     MAX_ID,
     MAX_LAYER,
     MAX_ROOM_NAME_CHARACTERS,
@@ -177,6 +178,12 @@ def _check(message: AnyClientMessage) -> None:
             if (kind is None) == (track_id is None):
                 raise _malformed("set-muted needs either kind or trackId")
             _check_track_id(track_id)
+        case messages.SubscribeAnswer() | messages.SubscribeIceCandidate():
+            if (message.publisher_id is None) == (message.connection_id is None):
+                raise _malformed(f"{type_of(message)} needs either publisherId or connectionId")
+            _check_connection_id(message.connection_id)
+        case messages.RestartIce(connection_id=connection_id):
+            _check_connection_id(connection_id)
         case _:
             pass
     if isinstance(message, messages.RoomMessage):
@@ -186,6 +193,11 @@ def _check(message: AnyClientMessage) -> None:
 def _check_track_id(track_id: str | None) -> None:
     if track_id is not None and not 0 < len(track_id) <= MAX_TRACK_ID_CHARACTERS:
         raise _malformed(f"trackId has 1 to {MAX_TRACK_ID_CHARACTERS} characters")
+
+
+def _check_connection_id(connection_id: str | None) -> None:
+    if connection_id is not None and not 0 < len(connection_id) <= MAX_CONNECTION_ID_CHARACTERS:
+        raise _malformed(f"connectionId has 1 to {MAX_CONNECTION_ID_CHARACTERS} characters")
 
 
 def _check_room_name(name: str) -> None:

@@ -14,6 +14,7 @@ MAX_CANDIDATE_CHARACTERS: Final = 4096
 """Far above any real candidate line (RFC 8839 section 5.1); extensions may make one long."""
 
 MAX_MID_CHARACTERS: Final = 255
+MAX_CONNECTION_ID_CHARACTERS: Final = 64
 MAX_TRACK_ID_CHARACTERS: Final = 256
 
 MAX_TOKEN_CHARACTERS: Final = 16 * 1024

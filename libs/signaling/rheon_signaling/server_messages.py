@@ -17,11 +17,21 @@ class User(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     username: str
 
 
+class SubscribedTrack(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a media section of a shared connection brings."""
+
+    mid: str
+    publisher_id: int
+    track_id: str
+    kind: str
+
+
 class Authenticated(ServerMessage, frozen=True, kw_only=True, tag="authenticated"):
-    """The token was accepted."""
+    """The token was accepted, and so were these of the features the client asked for."""
 
     user_id: int
     username: str
+    features: list[str] | None = None
 
 
 class Pong(ServerMessage, frozen=True, kw_only=True, tag="pong"):
@@ -67,11 +77,13 @@ class PublishAnswer(ServerMessage, frozen=True, kw_only=True, tag="publish-answe
 
 
 class SubscribeOffer(ServerMessage, frozen=True, kw_only=True, tag="subscribe-offer"):
-    """Offer of all tracks of one publisher."""
+    """Offer of all tracks of one publisher, or of everybody on a shared connection, with what each section brings."""
 
     room_name: str
-    publisher_id: int
+    publisher_id: int | None = None
+    connection_id: str | None = None
     offer: str
+    tracks: list[SubscribedTrack] | None = None
 
 
 class NewPublisher(ServerMessage, frozen=True, kw_only=True, tag="new-publisher"):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from rheon_gateway.connection_state import (
+    SHARED_SUBSCRIBE,
     Action,
     CandidateDropped,
     Close,
@@ -138,7 +139,12 @@ class ClientConnection:
     def _open_lane(self, room: str) -> Lane | None:
         if len(self._lanes) >= MAX_ROOMS or self._state.claims is None or self._tasks is None or self._gone:
             return None
-        session = RoomSession(room, self._state.claims, p2p_relay=self._hub.p2p_relay)
+        session = RoomSession(
+            room,
+            self._state.claims,
+            p2p_relay=self._hub.p2p_relay,
+            shared_subscribe=SHARED_SUBSCRIBE in self._state.features,
+        )
         lane = Lane(self._hub, Seat(session, self), handled=self._places.release, failed=self._fail)
         self._lanes[room] = lane
         self._tasks.create_task(self._run_lane(room, lane))

@@ -7,6 +7,7 @@ their clients by the checks these send (RFC 8445 section 2.5).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from rheon_gateway.claims import Claims
 from rheon_gateway.limits import (
@@ -22,6 +23,10 @@ from rheon_signaling import CloseCode, ErrorCode, ProtocolError, decode, decode_
 from rheon_signaling import client_messages as client
 from rheon_signaling import server_messages as server
 from rheon_signaling.server_messages import ServerMessage
+
+SHARED_SUBSCRIBE: Final = "shared-subscribe"
+"""One subscribe connection a room instead of one for every publisher."""
+FEATURES: Final = (SHARED_SUBSCRIBE,)
 
 Verify = Callable[[str], Claims]
 """Token to claims; raises ProtocolError."""
@@ -88,6 +93,8 @@ class ConnectionState:
     def __init__(self, verify: Verify, now: float) -> None:
         self.claims: Claims | None = None
         """Who is connected; None until authenticated."""
+        self.features: frozenset[str] = frozenset()
+        """What of `FEATURES` the client asked for."""
         self.closed = False
         self._verify = verify
         self._messages = TokenBucket(MESSAGE_RATE, MESSAGE_BURST, now)
@@ -124,7 +131,11 @@ class ConnectionState:
         if self.claims is None:
             first = decode_first(frame)
             self.claims = self._verify(first.token)
-            return [Reply(server.Authenticated(user_id=self.claims.user_id, username=self.claims.username))]
+            self.features = frozenset(feature for feature in FEATURES if feature in (first.features or ()))
+            accepted = server.Authenticated(
+                user_id=self.claims.user_id, username=self.claims.username, features=sorted(self.features) or None
+            )
+            return [Reply(accepted)]
         message = decode(frame)
         match message:
             case client.PublishIceCandidate() | client.SubscribeIceCandidate():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rheon_cluster import Joined, Member
-from rheon_signaling.server_messages import ServerMessage
+from rheon_signaling.server_messages import ServerMessage, SubscribedTrack
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,14 @@ class Unpublish:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An offer of the node for one subscription."""
+    """An offer of the node for one subscribe connection."""
 
     offer: str
+    """Empty: one is open, and the next comes by itself."""
     offer_id: int
+    connection_id: str = ""
+    tracks: tuple[SubscribedTrack, ...] = ()
+    """What the sections of a shared connection bring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +76,15 @@ class Subscribe:
     """Outcome: Offer."""
 
     publisher_id: int
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RestartIce:
-    """Outcome: Offer."""
+    """Of the connection that is named, or carries the publisher. Outcome: Offer."""
 
-    publisher_id: int
+    publisher_id: int = 0
+    connection_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +92,18 @@ class Answer:
     """Outcome: None."""
 
     publisher_id: int
+    """Where no connection is named."""
     offer_id: int
     answer: str
+    connection_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
-    """Outcome: None."""
+    """From a publisher, or close the connection that is named. Outcome: None."""
 
-    publisher_id: int
+    publisher_id: int = 0
+    connection_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

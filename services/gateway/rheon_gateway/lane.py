@@ -45,8 +45,10 @@ class Lane:
 
     def put(self, message: RoomRequest) -> None:
         """Queue a message. What an answer answers is settled now, not when its turn comes."""
-        publisher_id = getattr(message, "publisher_id", None)
-        offer_id = self.session.latest_offer(publisher_id) if publisher_id is not None else 0
+        connection = getattr(message, "connection_id", None)
+        if connection is None:
+            connection = getattr(message, "publisher_id", None)
+        offer_id = self.session.latest_offer(connection) if connection is not None else 0
         self._waiting.append((message, offer_id))
         self._wake.set()
 

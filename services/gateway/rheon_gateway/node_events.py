@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import assert_never
 
 from rheon_cluster import Cluster, Member, MutedTrack, NodeId, NodeRecord, StaleSessionError, UserId
-from rheon_gateway.effects import Offer
 from rheon_gateway.hub import Hub
 from rheon_gateway.nodes import (
     NodeEvent,
@@ -70,12 +69,13 @@ class NodeEvents:
                 await self._set_publishing(member, True, muted)
             case PublisherClosed():
                 await self._set_publishing(member, False)
-            case SubscriptionOffered(publisher_id=publisher_id, offer=offer, offer_id=offer_id):
-                for send in seat.session.offered(publisher_id, Offer(offer, offer_id)):
+            case SubscriptionOffered(publisher_id=publisher_id, offer=offer):
+                for send in seat.session.offered(publisher_id, offer):
                     seat.send(send.message)
-            case SubscriptionClosed(publisher_id=publisher_id):
-                seat.session.subscription_closed(publisher_id)
-                seat.send(*seat.announcer.closed(UserId(publisher_id)))
+            case SubscriptionClosed(publisher_id=publisher_id, connection_id=connection_id):
+                seat.session.subscription_closed(publisher_id, connection_id)
+                if not seat.session.shared_subscribe:
+                    seat.send(*seat.announcer.closed(UserId(publisher_id)))
             case _:
                 assert_never(event)
 

@@ -19,6 +19,9 @@ from rheon_signaling import server_messages as server
 
 _HIGHEST_LAYER = 2
 
+ConnectionKey = int | str
+"""Names a subscribe connection: the publisher whose own it is, or the id of a shared one."""
+
 RoomRequest = (
     client.JoinRoom
     | client.LeaveRoom
@@ -39,21 +42,23 @@ RoomRequest = (
 class RoomSession:
     """State of one (connection, room) pair."""
 
-    def __init__(self, room: str, claims: Claims, *, p2p_relay: bool) -> None:
+    def __init__(self, room: str, claims: Claims, *, p2p_relay: bool, shared_subscribe: bool = False) -> None:
         self.room = room
         self.claims = claims
         self.member: Member | None = None
         """The live membership; set by the join, replaced when the record changes, None when OUT."""
         self._p2p_relay = p2p_relay
-        self._offers: dict[int, int] = {}
+        self.shared_subscribe = shared_subscribe
+        """All subscriptions share one connection."""
+        self._offers: dict[ConnectionKey, int] = {}
 
-    def latest_offer(self, publisher_id: int) -> int:
-        """The id of the last offer sent for a publisher, 0 when there was none.
+    def latest_offer(self, connection: ConnectionKey) -> int:
+        """The id of the last offer sent for a connection, 0 when there was none.
 
         An answer names no offer, so the one it answers is taken to be the last that had been sent when the answer
         arrived: read this on arrival, not when the answer's turn comes.
         """
-        return self._offers.get(publisher_id, 0)
+        return self._offers.get(connection, 0)
 
     def receive(self, message: RoomRequest, *, offer_id: int = 0) -> Steps:
         """Handle one message. Raises ProtocolError, which the caller reports to the client."""
@@ -84,14 +89,14 @@ class RoomSession:
                 assert_never(message)
 
     def offered(self, publisher_id: int, offer: Offer) -> list[Send]:
-        """The node offers a subscription again because the publisher's tracks changed."""
+        """The node offers a connection again because what it carries changed."""
         if self.member is None:
             return []
-        return [self._send_offer(publisher_id, offer)]
+        return self._send_offer(publisher_id, offer)
 
-    def subscription_closed(self, publisher_id: int) -> None:
-        """The node closed a subscription: answers to its offers are stale."""
-        self._offers.pop(publisher_id, None)
+    def subscription_closed(self, publisher_id: int, connection_id: str = "") -> None:
+        """The node closed a connection: answers to its offers are stale."""
+        self._offers.pop(self._key(publisher_id, connection_id), None)
 
     def taken_over(self) -> list[Send]:
         """A later session of the same user took this room over."""
@@ -169,30 +174,37 @@ class RoomSession:
         publisher = next((each for each in members if each.user_id == publisher_id and each.node_id is not None), None)
         if publisher is None:
             raise ProtocolError(ErrorCode.NOT_FOUND, errors.publisher_not_found(publisher_id, self.room))
-        offer: Offer = yield from self._as_member(effects.Subscribe(publisher_id))
-        yield self._send_offer(publisher_id, offer)
+        offer: Offer = yield from self._as_member(effects.Subscribe(publisher_id, self.shared_subscribe))
+        yield from self._send_offer(publisher_id, offer)
         yield Settle(publisher=publisher)
 
     def _answer(self, message: client.SubscribeAnswer, offer_id: int) -> Steps:
         self._require_member()
         if not offer_id:
-            raise ProtocolError(ErrorCode.CONFLICT, "No subscription offer is open for this publisher")
-        yield effects.Answer(message.publisher_id, offer_id, message.answer)
+            whose = "publisher" if message.connection_id is None else "connection"
+            raise ProtocolError(ErrorCode.CONFLICT, f"No subscription offer is open for this {whose}")
+        yield effects.Answer(message.publisher_id or 0, offer_id, message.answer, message.connection_id or "")
 
     def _unsubscribe(self, message: client.Unsubscribe) -> Steps:
         self._require_member()
-        for publisher_id in self._chosen(message.publisher_id):
-            self._offers.pop(publisher_id, None)
-            yield effects.Unsubscribe(publisher_id)
+        if message.publisher_id is not None:
+            self._offers.pop(message.publisher_id, None)
+            yield effects.Unsubscribe(message.publisher_id)
+            return
+        for key in list(self._offers):
+            self._offers.pop(key, None)
+            yield effects.Unsubscribe(connection_id=key) if isinstance(key, str) else effects.Unsubscribe(key)
 
     def _restart_ice(self, message: client.RestartIce) -> Steps:
         self._require_member()
-        for publisher_id in self._chosen(message.publisher_id):
-            known = publisher_id in self._offers
-            offer: Offer = yield effects.RestartIce(publisher_id)
-            if not known or publisher_id in self._offers:
-                # Otherwise the subscription ended meanwhile, and the client knows that.
-                yield self._send_offer(publisher_id, offer)
+        named = message.connection_id if message.connection_id is not None else message.publisher_id
+        for key in list(self._offers) if named is None else [named]:
+            known = key in self._offers
+            restart = effects.RestartIce(connection_id=key) if isinstance(key, str) else effects.RestartIce(key)
+            offer: Offer = yield restart
+            if not known or key in self._offers:
+                # Otherwise the connection ended meanwhile, and the client knows that.
+                yield from self._send_offer(restart.publisher_id, offer)
 
     def _set_layer(self, message: client.SetPreferredLayer) -> Steps:
         self._require_member()
@@ -238,12 +250,27 @@ class RoomSession:
             self._forget()
             raise
 
-    def _chosen(self, publisher_id: int | None) -> list[int]:
-        return list(self._offers) if publisher_id is None else [publisher_id]
+    def _key(self, publisher_id: int, connection_id: str) -> ConnectionKey:
+        return connection_id if self.shared_subscribe else publisher_id
 
-    def _send_offer(self, publisher_id: int, offer: Offer) -> Send:
-        self._offers[publisher_id] = offer.offer_id
-        return Send(server.SubscribeOffer(room_name=self.room, publisher_id=publisher_id, offer=offer.offer))
+    def _send_offer(self, publisher_id: int, offer: Offer) -> list[Send]:
+        """What the client is told, unless it knows a later offer of the connection or this one is still to come."""
+        key = self._key(publisher_id, offer.connection_id)
+        if not offer.offer or offer.offer_id < self._offers.get(key, 0):
+            return []
+        self._offers[key] = offer.offer_id
+        if not self.shared_subscribe:
+            return [Send(server.SubscribeOffer(room_name=self.room, publisher_id=publisher_id, offer=offer.offer))]
+        return [
+            Send(
+                server.SubscribeOffer(
+                    room_name=self.room,
+                    connection_id=offer.connection_id,
+                    offer=offer.offer,
+                    tracks=list(offer.tracks),
+                )
+            )
+        ]
 
     def _require_member(self) -> None:
         if self.member is None:

@@ -61,9 +61,12 @@ class Client:
             if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSING):
                 return self.socket.close_code
 
-    async def authenticate(self) -> None:
-        await self.send("auth", token=token(self.user_id))
-        assert await self.expect("authenticated") == {"userId": self.user_id, "username": f"user {self.user_id}"}
+    async def authenticate(self, *features: str) -> None:
+        asked = {"features": [*features, "unheard-of"]} if features else {}
+        await self.send("auth", token=token(self.user_id), **asked)
+        granted = {"features": list(features)} if features else {}
+        user = {"userId": self.user_id, "username": f"user {self.user_id}"}
+        assert await self.expect("authenticated") == {**user, **granted}
 
     async def join(self, room: str = "r") -> list[Message]:
         await self.send("join-room", roomName=room)
@@ -98,10 +101,10 @@ class Site:
     async def client(self, user_id: int, path: str = "/") -> Client:
         return Client(await self.socket(path), user_id)
 
-    async def user(self, user_id: int) -> Client:
+    async def user(self, user_id: int, *features: str) -> Client:
         """An authenticated client."""
         client = await self.client(user_id)
-        await client.authenticate()
+        await client.authenticate(*features)
         return client
 
 

@@ -1,5 +1,6 @@
 """One connection's part in one room: every message, every error, without a socket."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ class World:
         self.others = others
         self.effects: list[Effect] = []
         self.failing: dict[type, ProtocolError] = {}
+        self.shared_offers: Iterator[Offer] = iter(())
 
     def run(self, message: RoomRequest, *, offer_id: int = 0) -> list[Effect]:
         self.effects = []
@@ -65,6 +67,8 @@ class World:
                 return (*self.others, *((self.session.member,) if self.session.member else ()))
             case effects.Publish():
                 return "the answer"
+            case effects.Subscribe(shared=True):
+                return next(self.shared_offers)
             case effects.Subscribe(publisher_id=publisher_id) | effects.RestartIce(publisher_id=publisher_id):
                 return Offer(f"offer of {publisher_id}", 100 + publisher_id)
             case _:
@@ -316,3 +320,40 @@ def test_a_lost_node_is_reported_to_its_publishers() -> None:
     (send,) = world.session.node_lost(publishing=True)
     assert isinstance(send.message, server.Error)
     assert (send.message.code, send.message.message) == (503, "SFU not available")
+
+
+TRACK = server.SubscribedTrack(mid="0", publisher_id=BOB, track_id="t", kind="audio")
+
+
+def shared_world(*offers: Offer) -> World:
+    world = World(RoomSession(ROOM, Claims(ADA, "ada"), p2p_relay=True, shared_subscribe=True), member(BOB))
+    world.session.member = member(ADA)
+    world.shared_offers = iter(offers)
+    return world
+
+
+def shared_offer(text: str) -> Send:
+    return Send(server.SubscribeOffer(room_name=ROOM, connection_id="c", offer=text, tracks=[TRACK]))
+
+
+def test_a_shared_connection_is_named_by_its_id() -> None:
+    world = shared_world(Offer("o", 7, "c", (TRACK,)), Offer("", 0, "c"))
+    subscribe = client.SubscribeRequest(room_name=ROOM, publisher_id=BOB)
+    assert world.run(subscribe)[1:3] == [effects.Subscribe(BOB, shared=True), shared_offer("o")]
+    # The second offer comes by itself.
+    assert [type(effect) for effect in world.run(subscribe)[1:]] == [effects.Subscribe, Settle]
+    assert world.session.latest_offer("c") == 7
+    answer = client.SubscribeAnswer(room_name=ROOM, connection_id="c", answer="a")
+    assert world.run(answer, offer_id=7) == [effects.Answer(0, 7, "a", "c")]
+    assert world.session.offered(0, Offer("o2", 9, "c", (TRACK,))) == [shared_offer("o2")]
+    # Overtaken on its way.
+    assert world.session.offered(0, Offer("o1", 8, "c", (TRACK,))) == []
+    assert world.run(client.Unsubscribe(room_name=ROOM)) == [effects.Unsubscribe(connection_id="c")]
+    assert world.session.latest_offer("c") == 0
+
+
+def test_a_closed_shared_connection_takes_no_more_answers() -> None:
+    world = shared_world()
+    world.session.offered(0, Offer("o", 7, "c", (TRACK,)))
+    world.session.subscription_closed(0, "c")
+    assert world.session.latest_offer("c") == 0

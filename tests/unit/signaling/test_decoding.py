@@ -57,6 +57,16 @@ def refusal(frame: bytes) -> ProtocolError:
             {"type": "subscribe-answer", "roomName": "r", "publisherId": 5, "answer": "v=0"},
             SubscribeAnswer(room_name="r", publisher_id=5, answer="v=0"),
         ),
+        (
+            {
+                "type": "subscribe-answer",
+                "roomName": "r",
+                "connectionId": "c",
+                "answer": {"type": "answer", "sdp": "v=0"},
+            },
+            SubscribeAnswer(room_name="r", connection_id="c", answer="v=0"),
+        ),
+        ({"type": "restart-ice", "roomName": "r", "connectionId": "c"}, RestartIce(room_name="r", connection_id="c")),
         ({"type": "unsubscribe", "roomName": "r"}, Unsubscribe(room_name="r")),
         ({"type": "unsubscribe", "roomName": "r", "publisherId": 5}, Unsubscribe(room_name="r", publisher_id=5)),
         ({"type": "restart-ice", "roomName": "r", "publisherId": 5}, RestartIce(room_name="r", publisher_id=5)),
@@ -223,6 +233,11 @@ def test_another_first_message_is_refused_as_unauthenticated() -> None:
         b'{"type":"offer","roomName":"r","sdp":{"sdp":"v=0"}}',
         b'{"type":"ice-candidate","roomName":"r","candidate":"","sdpMLineIndex":-1}',
         b'{"type":"set-preferred-layer","roomName":"r","publisherId":1,"spatial":3}',
+        b'{"type":"subscribe-answer","roomName":"r","answer":"v=0"}',
+        b'{"type":"subscribe-answer","roomName":"r","publisherId":1,"connectionId":"c","answer":"v=0"}',
+        b'{"type":"subscribe-answer","roomName":"r","connectionId":"","answer":"v=0"}',
+        b'{"type":"subscribe-ice-candidate","roomName":"r","candidate":""}',
+        b'{"type":"restart-ice","roomName":"r","connectionId":7}',
         b'{"type":"set-muted","roomName":"r","muted":true}',
         b'{"type":"set-muted","roomName":"r","kind":"audio","trackId":"t","muted":true}',
         b'{"type":"set-muted","roomName":"r","kind":"both","muted":true}',
@@ -241,7 +256,9 @@ def test_what_is_malformed(frame: bytes) -> None:
 def test_errors_carry_the_context_that_could_be_read() -> None:
     error = refusal(b'{"type":"subscribe-answer","roomName":"r","publisherId":"5"}')
     assert (error.request_type, error.room_name, error.publisher_id) == ("subscribe-answer", "r", 5)
-    assert error.message.endswith("subscribe-answer needs roomName (string), publisherId (integer), answer (string)")
+    assert error.message.endswith(
+        "subscribe-answer needs roomName (string), answer (string), publisherId? (integer), connectionId? (string)"
+    )
 
 
 def test_a_frame_too_large_is_not_parsed() -> None:

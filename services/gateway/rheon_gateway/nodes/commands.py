@@ -7,6 +7,7 @@ from rheon.media.v1 import media_pb2
 from rheon_cluster import Member
 from rheon_gateway import effects
 from rheon_gateway.effects import NodeCommand, Offer
+from rheon_gateway.nodes.events import read_offer
 
 if TYPE_CHECKING:
     from rheon.media.v1.media_pb2_grpc import MediaServiceAsyncStub
@@ -43,21 +44,26 @@ async def execute(
             await stub.Unpublish(
                 media_pb2.UnpublishRequest(participant=participant, request_id=request_id), timeout=deadline
             )
-        case effects.Subscribe(publisher_id=publisher_id):
+        case effects.Subscribe(publisher_id=publisher_id, shared=shared):
             subscribed = await stub.Subscribe(
-                media_pb2.SubscribeRequest(participant=participant, request_id=request_id, publisher_id=publisher_id),
-                timeout=deadline,
-            )
-            return Offer(subscribed.offer, subscribed.offer_id)
-        case effects.RestartIce(publisher_id=publisher_id):
-            restarted = await stub.RestartSubscriptionIce(
-                media_pb2.RestartSubscriptionIceRequest(
-                    participant=participant, request_id=request_id, publisher_id=publisher_id
+                media_pb2.SubscribeRequest(
+                    participant=participant, request_id=request_id, publisher_id=publisher_id, shared=shared
                 ),
                 timeout=deadline,
             )
-            return Offer(restarted.offer, restarted.offer_id)
-        case effects.Answer(publisher_id=publisher_id, offer_id=offer_id, answer=answer):
+            return read_offer(subscribed)
+        case effects.RestartIce(publisher_id=publisher_id, connection_id=connection_id):
+            restarted = await stub.RestartSubscriptionIce(
+                media_pb2.RestartSubscriptionIceRequest(
+                    participant=participant,
+                    request_id=request_id,
+                    publisher_id=publisher_id,
+                    connection_id=connection_id,
+                ),
+                timeout=deadline,
+            )
+            return read_offer(restarted)
+        case effects.Answer(publisher_id=publisher_id, offer_id=offer_id, answer=answer, connection_id=connection_id):
             await stub.AnswerSubscription(
                 media_pb2.AnswerSubscriptionRequest(
                     participant=participant,
@@ -65,12 +71,18 @@ async def execute(
                     publisher_id=publisher_id,
                     offer_id=offer_id,
                     answer=answer,
+                    connection_id=connection_id,
                 ),
                 timeout=deadline,
             )
-        case effects.Unsubscribe(publisher_id=publisher_id):
+        case effects.Unsubscribe(publisher_id=publisher_id, connection_id=connection_id):
             await stub.Unsubscribe(
-                media_pb2.UnsubscribeRequest(participant=participant, request_id=request_id, publisher_id=publisher_id),
+                media_pb2.UnsubscribeRequest(
+                    participant=participant,
+                    request_id=request_id,
+                    publisher_id=publisher_id,
+                    connection_id=connection_id,
+                ),
                 timeout=deadline,
             )
         case effects.SetLayer():

@@ -7,6 +7,8 @@ from typing import Final, Protocol
 from rheon.media.v1 import media_pb2
 
 from rheon_cluster import MutedTrack, NodeId, SessionNumber, UserId
+from rheon_gateway.effects import Offer
+from rheon_signaling.server_messages import SubscribedTrack
 
 _KINDS: Final = {media_pb2.KIND_AUDIO: "audio", media_pb2.KIND_VIDEO: "video"}
 
@@ -46,20 +48,22 @@ class PublisherClosed:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionOffered:
-    """The publisher's tracks changed: the subscriber is offered the connection anew."""
+    """What a connection carries changed: the subscriber is offered it anew."""
 
     participant: Participant
     publisher_id: UserId
-    offer: str
-    offer_id: int
+    """Of a connection that is not shared."""
+    offer: Offer
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionClosed:
-    """A subscribe transport failed or was closed by its peer, or its publisher left."""
+    """A subscribe transport failed or was closed by its peer, or its only publisher left."""
 
     participant: Participant
     publisher_id: UserId
+    """Of a connection that is not shared."""
+    connection_id: str
 
 
 NodeEvent = PublisherReady | PublisherClosed | SubscriptionOffered | SubscriptionClosed
@@ -81,6 +85,22 @@ class NodeListener(Protocol):
 def participant_of(message: media_pb2.Participant) -> Participant:
     """Read a participant as the contract writes it."""
     return Participant(message.room, UserId(message.user_id), SessionNumber(message.session_number))
+
+
+def read_offer(
+    message: media_pb2.SubscribeResponse | media_pb2.RestartSubscriptionIceResponse | media_pb2.SubscriptionOffered,
+) -> Offer:
+    """Read an offer of a subscribe connection."""
+    tracks = tuple(
+        SubscribedTrack(
+            mid=section.mid,
+            publisher_id=section.publisher_id,
+            track_id=section.track.track_id,
+            kind=_KINDS[section.track.kind],
+        )
+        for section in message.sections
+    )
+    return Offer(message.offer, message.offer_id, message.connection_id, tracks)
 
 
 def read_snapshot(message: media_pb2.NodeSnapshot) -> Snapshot:
@@ -108,10 +128,12 @@ def read_event(message: media_pb2.WatchEventsResponse) -> NodeEvent | None:
         case "subscription_offered":
             offered = message.subscription_offered
             return SubscriptionOffered(
-                participant_of(offered.participant), UserId(offered.publisher_id), offered.offer, offered.offer_id
+                participant_of(offered.participant), UserId(offered.publisher_id), read_offer(offered)
             )
         case "subscription_closed":
             closed = message.subscription_closed
-            return SubscriptionClosed(participant_of(closed.participant), UserId(closed.publisher_id))
+            return SubscriptionClosed(
+                participant_of(closed.participant), UserId(closed.publisher_id), closed.connection_id
+            )
         case _:
             return None

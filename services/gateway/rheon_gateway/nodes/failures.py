@@ -80,6 +80,8 @@ def protocol_error(failure: grpc.aio.AioRpcError, room: str, command: NodeComman
         case "ROOM_NOT_FOUND" | "PUBLISHER_NOT_FOUND" if isinstance(command, SetMuted):
             return ProtocolError(ErrorCode.NOT_FOUND, f"You publish nothing in room {room}")
         case "ROOM_NOT_FOUND" | "PUBLISHER_NOT_FOUND" | "SUBSCRIPTION_NOT_FOUND":
+            if getattr(command, "connection_id", ""):
+                return ProtocolError(ErrorCode.NOT_FOUND, f"No such subscribe connection in room {room}")
             return ProtocolError(ErrorCode.NOT_FOUND, f"No subscription to publisher {publisher_id} in room {room}")
         case _:
             return ProtocolError(*_REASONS.get(reason or "", _REASONS["INTERNAL"]))
