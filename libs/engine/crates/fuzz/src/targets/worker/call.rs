@@ -36,6 +36,7 @@ const REPAIRED_RID: u8 = 3;
 const VIDEO: u8 = 96;
 const VIDEO_RTX: u8 = 97;
 const AUDIO: u8 = 111;
+const RED: u8 = 63;
 const VIDEO_SSRC: u32 = 0x1000;
 const AUDIO_SSRC: u32 = 0x2000;
 const RIDS: [&str; 3] = ["l", "m", "h"];
@@ -192,7 +193,7 @@ impl Call {
             encodings,
             cname: "publisher".into(),
             rtx_payload_type: video.then_some(VIDEO_RTX),
-            red_payload_type: None,
+            red_payload_type: (!video).then_some(RED),
             nack: video,
             pli: video,
             transport_cc: true,
@@ -221,7 +222,8 @@ impl Call {
             payload_type: if video { 100 } else { 110 },
             rtx_ssrc: video.then_some(Ssrc(ssrc + 1)),
             rtx_payload_type: video.then_some(101),
-            red_payload_type: None,
+            // One subscriber takes it, the other gets the primary blocks.
+            red_payload_type: (place == 2).then_some(RED),
             nack: video,
             padding: self.padding,
             extensions: ExtensionIds {
@@ -331,6 +333,7 @@ impl Call {
         elements.resize(elements.len().next_multiple_of(4), 0);
 
         let payload_type = match (audio, rtx) {
+            (true, _) if flags & 0x02 != 0 => RED,
             (true, _) => AUDIO,
             (false, true) => VIDEO_RTX,
             (false, false) => VIDEO,

@@ -13,7 +13,7 @@ use rheon_engine_core::{Codec, Command, ForwardId, IceCredentials, WorkerId};
 use call::{AUDIO_TRACK, Call, FORWARDS, PUBLISHER, STRANGER, VIDEO_TRACK};
 
 /// Codecs of the video track.
-const CODECS: [Codec; 1] = [Codec::Vp8];
+const CODECS: [Codec; 5] = [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::H265, Codec::Av1];
 /// Records of one input.
 const MAX_RECORDS: usize = 400;
 
