@@ -2,10 +2,12 @@
 //!
 //! Numbers follow the publisher's by offsets, so that loss, order and time stay what they were. A break (first packet,
 //! resume, another publisher stream) sets new offsets at a key frame: sequence numbers go on after the last one sent,
-//! with a gap of one if its frame was cut short, and time never goes back.
+//! with a gap of one if its frame was cut short, and time never goes back (`timeline`). A layer is left for another in the
+//! same way: it flows on until the other one's key frame.
 
 use std::time::Duration;
 
+use crate::caps::MAX_LAYERS;
 use crate::codec::Rewrite;
 use crate::gate::RequestLimit;
 use crate::ids::{ForwardId, TrackId};
@@ -17,7 +19,8 @@ use crate::parameters::{Codec, ForwardParameters, Kind};
 use crate::pictures::{PictureRewriter, SentIds};
 use crate::random::Random;
 use crate::sent_ring::SentRing;
-use crate::source::TrackDescription;
+use crate::source::{Layer, TrackDescription};
+use crate::timeline::{Moment, Origin, Timeline};
 
 /// Retransmissions may always take this much, bits per second, ...
 const RETRANSMISSION_FLOOR: u64 = 256_000;
@@ -44,11 +47,24 @@ pub(crate) struct Placed {
     pub(crate) ids: SentIds,
 }
 
+/// The track a forward sends, as far as placing its packets needs it.
+#[derive(Clone, Copy)]
+pub(crate) struct Sending<'a> {
+    pub(crate) description: &'a TrackDescription,
+    pub(crate) layers: &'a [Layer],
+}
+
+fn origin_of(packet: &MediaPacket) -> Origin {
+    Origin {
+        layer: packet.layer,
+        epoch: packet.epoch,
+    }
+}
+
 /// The newest packet sent.
 #[derive(Clone, Copy, Debug)]
 struct Last {
-    timestamp: u32,
-    arrival: Now,
+    moment: Moment,
     marker: bool,
 }
 
@@ -75,16 +91,19 @@ pub(crate) struct Forward {
     pub(crate) state: State,
     /// Next packet to send from the ring, until live packets are caught up with.
     pub(crate) catch_up: Option<u64>,
-    /// Layer that is sent.
+    /// Layer that is sent, or waited for.
     pub(crate) layer: u8,
+    /// Layer to be sent: from its next key frame on, until when `layer` flows on.
+    target: u8,
     spatial_limit: u8,
     sequence: OffsetMap,
     next_index: u64,
-    /// Highest number of the layer sent so far.
-    newest_input: Option<u64>,
-    timestamp_offset: u32,
-    epoch: u32,
+    /// Highest number of each layer sent so far.
+    newest_input: [Option<u64>; MAX_LAYERS],
+    timeline: Timeline,
     last: Option<Last>,
+    /// The subscriber asked for a key frame since it last got one.
+    pub(crate) asked: bool,
     pub(crate) pictures: PictureRewriter,
     pub(crate) sent: SentRing,
     /// Next SRTP index of retransmissions.
@@ -127,13 +146,14 @@ impl Forward {
             parameters,
             catch_up: None,
             layer: 0,
+            target: 0,
             spatial_limit: u8::MAX,
             sequence: OffsetMap::default(),
             next_index: first_index,
-            newest_input: None,
-            timestamp_offset: random.next_u32(),
-            epoch: 0,
+            newest_input: [None; MAX_LAYERS],
+            timeline: Timeline::new(random.next_u32()),
             last: None,
+            asked: false,
             pictures: PictureRewriter::new(random.next_u32() as u16, random.next_u32() as u8),
             sent: SentRing::default(),
             rtx_index: first_rtx_index,
@@ -163,9 +183,55 @@ impl Forward {
     pub(crate) fn resume(&mut self) -> bool {
         let paused = self.state == State::Paused;
         if paused {
-            self.state = State::Waiting;
+            self.wait();
         }
         paused
+    }
+
+    /// Wait for a key frame of the layer to be sent.
+    fn wait(&mut self) {
+        self.state = State::Waiting;
+        if self.layer != self.target {
+            self.layer = self.target;
+            self.catch_up = None;
+        }
+    }
+
+    /// Highest spatial layer wished for.
+    pub(crate) fn wished(&self) -> u8 {
+        self.spatial_limit
+    }
+
+    /// Send this layer: at once, if nothing is sent, else from its next key frame on.
+    pub(crate) fn set_target(&mut self, layer: u8) {
+        self.target = layer;
+        if self.state == State::Paused || self.waits() {
+            self.layer = layer;
+        }
+    }
+
+    /// The layer that is to be sent instead of the one that flows.
+    pub(crate) fn pending(&self) -> Option<u8> {
+        (self.state == State::Flowing && self.target != self.layer).then_some(self.target)
+    }
+
+    /// Packets of this layer may be for this forward.
+    pub(crate) fn takes(&self, layer: u8) -> bool {
+        self.state != State::Paused && (layer == self.layer || self.pending() == Some(layer))
+    }
+
+    /// A key frame of this layer would help.
+    pub(crate) fn needs_key_frame_of(&self, layer: u8) -> bool {
+        let waits = (self.waits() || self.asked && self.state == State::Flowing) && layer == self.layer;
+        waits || self.pending() == Some(layer)
+    }
+
+    /// Start, or go on with another layer, from the ring.
+    pub(crate) fn catch_up_from(&mut self, layer: u8, sequence: u64) {
+        self.target = layer;
+        self.layer = layer;
+        self.state = State::Waiting;
+        self.catch_up = Some(sequence);
     }
 
     /// It waits for a packet to start at and none in the ring serves.
@@ -174,9 +240,9 @@ impl Forward {
     }
 
     /// A live packet is left to the catching up from the ring.
-    pub(crate) fn caught_up_later(&self, sequence: u64) -> bool {
-        self.catch_up
-            .is_some_and(|next| sequence >= next || self.state == State::Waiting)
+    pub(crate) fn caught_up_later(&self, packet: &MediaPacket) -> bool {
+        let later = |next| packet.sequence >= next || self.state == State::Waiting;
+        packet.layer == self.layer && self.catch_up.is_some_and(later)
     }
 
     /// Next index of media, for whoever uses the SSRC after this forward.
@@ -185,18 +251,19 @@ impl Forward {
     }
 
     /// Where a packet goes; `None`: it is not sent.
-    pub(crate) fn place(&mut self, packet: &MediaPacket, track: &TrackDescription) -> Option<Placed> {
-        if self.state == State::Paused || packet.layer != self.layer {
+    pub(crate) fn place(&mut self, packet: &MediaPacket, track: &Sending<'_>) -> Option<Placed> {
+        if !self.takes(packet.layer) {
             return None;
         }
-        if self.state == State::Flowing && packet.epoch != self.epoch {
-            if packet.epoch < self.epoch {
+        let epoch = self.timeline.origin().epoch;
+        if self.state == State::Flowing && packet.layer == self.layer && packet.epoch != epoch {
+            if packet.epoch < epoch {
                 return None;
             }
-            self.state = State::Waiting;
+            self.wait();
         }
-        if self.state == State::Waiting {
-            if !self.may_start_at(packet) {
+        if self.state == State::Waiting || packet.layer != self.layer {
+            if !self.takes(packet.layer) || !self.may_start_at(packet) {
                 return None;
             }
             self.start(packet, track);
@@ -211,13 +278,17 @@ impl Forward {
             return None;
         };
         let index = self.sequence.map(packet.sequence)?;
-        let timestamp = packet.timestamp.wrapping_add(self.timestamp_offset);
+        let timestamp = self.timeline.frame(packet.timestamp);
         if index >= self.next_index {
             self.next_index = index.saturating_add(1);
-            self.newest_input = Some(packet.sequence);
+            if let Some(newest) = self.newest_input.get_mut(usize::from(packet.layer)) {
+                *newest = Some(packet.sequence);
+            }
             self.last = Some(Last {
-                timestamp,
-                arrival: packet.arrival,
+                moment: Moment {
+                    timestamp,
+                    arrival: packet.arrival,
+                },
                 marker: packet.marker,
             });
         }
@@ -230,28 +301,41 @@ impl Forward {
 
     /// Sending may start at this packet: a key frame's first, later than all that was sent.
     pub(crate) fn may_start_at(&self, packet: &MediaPacket) -> bool {
-        packet.key_frame && self.newest_input.is_none_or(|newest| packet.sequence > newest)
+        let newest = self
+            .newest_input
+            .get(usize::from(packet.layer))
+            .copied()
+            .flatten();
+        packet.key_frame && newest.is_none_or(|newest| packet.sequence > newest)
     }
 
-    fn start(&mut self, packet: &MediaPacket, track: &TrackDescription) {
+    fn start(&mut self, packet: &MediaPacket, track: &Sending<'_>) {
+        let (description, origin) = (track.description, origin_of(packet));
+        if self.layer != packet.layer {
+            self.layer = packet.layer;
+            self.catch_up = None;
+        }
         if let Some(last) = self.last {
-            if track.kind == Kind::Video && !last.marker {
+            if description.kind == Kind::Video && !last.marker {
                 self.next_index = self.next_index.saturating_add(1);
             }
-            if packet.epoch != self.epoch {
-                let elapsed = ticks(packet.arrival.since(last.arrival), track.clock_rate).max(1);
-                self.timestamp_offset = last
-                    .timestamp
-                    .wrapping_add(elapsed)
-                    .wrapping_sub(packet.timestamp);
+            if origin != self.timeline.origin() {
+                let first = Moment {
+                    timestamp: packet.timestamp,
+                    arrival: packet.arrival,
+                };
+                let clock_rate = description.clock_rate;
+                self.timeline
+                    .join(origin, first, last.moment, track.layers, clock_rate);
                 self.reported = false;
             }
+        } else {
+            self.timeline.start(origin);
         }
         self.sequence.start(packet.sequence, self.next_index);
         if let Some(ids) = &packet.ids {
-            self.pictures.start(track.codec, ids);
+            self.pictures.start(description.codec, ids);
         }
-        self.epoch = packet.epoch;
         self.state = State::Flowing;
     }
 
@@ -263,6 +347,7 @@ impl Forward {
         self.rate.add(now, bytes);
         if packet.key_frame {
             self.key_frame_sent = Some(now);
+            self.asked = false;
         }
         // The retransmission payload type belongs to the codec's own one.
         if self.retransmits() && packet.red_primary.is_none() {
@@ -327,12 +412,12 @@ impl Forward {
 
     /// Media is sent that belongs to this break of the layer.
     pub(crate) fn flows(&self, epoch: u32) -> bool {
-        self.state == State::Flowing && self.epoch == epoch && self.last.is_some()
+        self.state == State::Flowing && self.timeline.origin().epoch == epoch && self.last.is_some()
     }
 
     /// RTP time of the outgoing stream for one of the layer.
     pub(crate) fn timestamp(&self, timestamp: u32) -> u32 {
-        timestamp.wrapping_add(self.timestamp_offset)
+        self.timeline.shifted(timestamp)
     }
 
     /// Packets were sent since this was last asked.
@@ -361,19 +446,18 @@ impl Forward {
     }
 
     /// Why what is sent is sent, for statistics.
-    pub(crate) fn layer_reason(&self) -> &'static str {
+    pub(crate) fn layer_reason(&self, layers: usize) -> &'static str {
+        let highest = u8::try_from(layers.saturating_sub(1)).unwrap_or(u8::MAX);
         match self.state {
             State::Paused => "paused",
             State::Waiting => "waiting-key-frame",
-            State::Flowing if self.spatial_limit < self.layer || self.pictures.limited() => "limited",
-            State::Flowing => "only-layer",
+            State::Flowing if self.pending().is_some() => "waiting-key-frame",
+            State::Flowing if highest == 0 && self.pictures.limited() => "limited",
+            State::Flowing if highest == 0 => "only-layer",
+            State::Flowing if self.layer == self.spatial_limit.min(highest) => "preferred",
+            State::Flowing => "not-received",
         }
     }
-}
-
-/// A span in ticks of an RTP clock, wrapping as time stamps do.
-pub(crate) fn ticks(span: Duration, clock_rate: u32) -> u32 {
-    (span.as_micros() * u128::from(clock_rate) / 1_000_000) as u32
 }
 
 #[cfg(test)]
@@ -436,9 +520,14 @@ mod tests {
         }
     }
 
+    fn sending(description: &TrackDescription) -> Sending<'_> {
+        let layers = &[];
+        Sending { description, layers }
+    }
+
     fn index(forward: &mut Forward, sequence: u64, key_frame: bool, marker: bool) -> Option<u64> {
         forward
-            .place(&packet(sequence, key_frame, marker), &track())
+            .place(&packet(sequence, key_frame, marker), &sending(&track()))
             .map(|placed| placed.index)
     }
 
@@ -466,7 +555,9 @@ mod tests {
     #[test]
     fn another_stream_goes_on_in_time_and_number() {
         let mut forward = forward(true);
-        let before = forward.place(&packet(1, true, true), &track()).expect("starts");
+        let before = forward
+            .place(&packet(1, true, true), &sending(&track()))
+            .expect("starts");
         let other = MediaPacket {
             epoch: 1,
             timestamp: 7,
@@ -476,7 +567,7 @@ mod tests {
             arrival: Now::from_millis(1033),
             ..other
         };
-        let after = forward.place(&other, &track()).expect("starts again");
+        let after = forward.place(&other, &sending(&track())).expect("starts again");
         assert_eq!(after.index, before.index + 1);
         assert_eq!(after.timestamp.wrapping_sub(before.timestamp), 90_000);
         assert_eq!(index(&mut forward, 2, false, true), None);

@@ -40,7 +40,10 @@
 //! whose keys a peer chooses hash with a key. No remote input panics by intention; should it, the panic is contained:
 //! its transport is closed ([`Event::TransportFailed`]) and everything else goes on.
 //!
-//! Not here yet: choice among spatial layers (rings and gates per layer exist, a forward sends the lowest), bandwidth
+//! **Layers.** A forward sends the highest layer wished for that comes and changes to another at its key frame (`layers`):
+//! numbers go on, time is joined by the sender reports of both (`timeline`).
+//!
+//! Not here yet: choice among the spatial layers of one stream (SVC is forwarded whole), bandwidth
 //! estimation (feedback of subscribers is counted), pacing beyond the start of a forward.
 #![forbid(unsafe_code)]
 
@@ -77,6 +80,7 @@ mod shared;
 mod source;
 mod stats;
 mod table;
+mod timeline;
 mod timers;
 mod transport;
 mod transport_cc;

@@ -183,7 +183,9 @@ impl Reception {
         }
         match hints.mid {
             Some(mid) => self.by_mid(mid, payload_type, hints),
-            None => self.by_payload_type(payload_type),
+            None => self
+                .by_rid(payload_type, hints)
+                .or_else(|| self.by_payload_type(payload_type)),
         }
     }
 
@@ -220,27 +222,19 @@ impl Reception {
             .tracks
             .iter()
             .find(|published| published.parameters.mid.as_bytes() == mid)?;
-        let parameters = &published.parameters;
-        let layer_of = |rid: &[u8]| {
-            let found = parameters.encodings.iter().position(|encoding| {
-                encoding
-                    .rid
-                    .as_ref()
-                    .is_some_and(|declared| declared.as_bytes() == rid)
-            });
-            found.and_then(|layer| u8::try_from(layer).ok())
-        };
-        let source = published.source;
-        let single = parameters.encodings.len() == 1;
-        if parameters.rtx_payload_type == Some(payload_type) {
-            let layer = hints.repaired_rid.and_then(layer_of).or(single.then_some(0))?;
-            return Some(Role::Retransmission { source, layer });
-        }
-        if !carries(parameters, payload_type) {
-            return None;
-        }
-        let layer = hints.rid.and_then(layer_of).or(single.then_some(0))?;
-        Some(Role::Media { source, layer })
+        role_in(published, payload_type, hints)
+    }
+
+    /// A rid without a mid tells where only one track has such a layer.
+    fn by_rid(&self, payload_type: u8, hints: &Hints<'_>) -> Option<Role> {
+        hints.rid.or(hints.repaired_rid)?;
+        let mut roles = self
+            .tracks
+            .iter()
+            .filter(|published| published.parameters.encodings.len() > 1)
+            .filter_map(|published| role_in(published, payload_type, hints));
+        let role = roles.next()?;
+        roles.next().is_none().then_some(role)
     }
 
     fn by_payload_type(&self, payload_type: u8) -> Option<Role> {
@@ -278,6 +272,31 @@ impl Reception {
             .flatten()
             .min()
     }
+}
+
+/// What a stream of this payload type is in a track, by its rid where there are several layers.
+fn role_in(published: &Published, payload_type: u8, hints: &Hints<'_>) -> Option<Role> {
+    let parameters = &published.parameters;
+    let layer_of = |rid: &[u8]| {
+        let found = parameters.encodings.iter().position(|encoding| {
+            encoding
+                .rid
+                .as_ref()
+                .is_some_and(|declared| declared.as_bytes() == rid)
+        });
+        found.and_then(|layer| u8::try_from(layer).ok())
+    };
+    let source = published.source;
+    let single = parameters.encodings.len() == 1;
+    if parameters.rtx_payload_type == Some(payload_type) {
+        let layer = hints.repaired_rid.and_then(layer_of).or(single.then_some(0))?;
+        return Some(Role::Retransmission { source, layer });
+    }
+    if !carries(parameters, payload_type) {
+        return None;
+    }
+    let layer = hints.rid.and_then(layer_of).or(single.then_some(0))?;
+    Some(Role::Media { source, layer })
 }
 
 /// Media of a track comes under this payload type.

@@ -19,6 +19,12 @@ use crate::timers::Armed;
 const LOSS_AGE: Duration = Duration::from_secs(5);
 /// Numbers skipped at a break: more than a ring holds, so that nothing of both sides is ever held together.
 const BREAK_GAP: u64 = 2 * crate::caps::RING_PACKETS as u64;
+/// A layer of several is gone once nothing of it came for this long ...
+const VANISHED: Duration = Duration::from_millis(500);
+/// ... while the others brought this many frames: a still screen makes few on any layer.
+const VANISHED_FRAMES: u32 = 10;
+/// A key frame another worker wants is wanted for this long.
+const WANTED: Duration = Duration::from_secs(5);
 /// First number of a layer.
 const FIRST_SEQUENCE: u64 = 1 << 16;
 
@@ -55,7 +61,7 @@ impl SenderClock {
     pub(crate) fn at(&self, now: Now, clock_rate: u32) -> (u64, u32) {
         let since = now.since(self.arrival);
         let micros = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
-        let rtp = self.rtp.wrapping_add(crate::forward::ticks(since, clock_rate));
+        let rtp = self.rtp.wrapping_add(crate::timeline::ticks(since, clock_rate));
         (self.ntp.wrapping_add(micros_to_ntp(micros)), rtp)
     }
 }
@@ -83,6 +89,13 @@ pub(crate) struct Layer {
     pub(crate) key_frames: u64,
     /// Media arrived: there is somebody to ask for key frames.
     pub(crate) started: bool,
+    /// Of several layers: packets come lately.
+    pub(crate) live: bool,
+    last_packet: Now,
+    /// Frames of other layers since.
+    frames_without: u32,
+    /// When another worker last wanted a key frame.
+    pub(crate) wanted_elsewhere: Option<Now>,
 }
 
 impl Layer {
@@ -187,6 +200,59 @@ impl Source {
         self.layers.get_mut(usize::from(layer))
     }
 
+    /// A packet of a layer arrived, its newest. True: which layers are live has changed.
+    pub(crate) fn heard(&mut self, now: Now, number: u8, marker: bool) -> bool {
+        if self.layers.len() < 2 {
+            return false;
+        }
+        let mut changed = false;
+        for (layer, at) in self.layers.iter_mut().zip(0u8..) {
+            if at == number {
+                layer.last_packet = now;
+                layer.frames_without = 0;
+                changed |= !std::mem::replace(&mut layer.live, true);
+            } else if marker && layer.live {
+                layer.frames_without = layer.frames_without.saturating_add(1);
+                if layer.frames_without >= VANISHED_FRAMES && now.since(layer.last_packet) >= VANISHED {
+                    layer.live = false;
+                    changed = true;
+                }
+            }
+        }
+        changed
+    }
+
+    /// There is more than one layer to choose from.
+    pub(crate) fn has_layers(&self) -> bool {
+        self.layers.len() > 1
+    }
+
+    /// Key frames of a layer can be asked for, now or once it has started.
+    pub(crate) fn may_ask(&self, number: u8) -> bool {
+        !self.has_layers() || self.layer(number).is_some_and(|layer| layer.live)
+    }
+
+    /// When a key frame of a layer is to be asked for.
+    pub(crate) fn gate_due(&self, number: u8, rtt: Duration) -> Option<Now> {
+        self.layer(number)?.gate_due(rtt)
+    }
+
+    /// Another worker waits for a key frame of a layer: it says so again and again.
+    pub(crate) fn wanted_elsewhere(&self, now: Now, number: u8) -> bool {
+        let wanted = self.layer(number).and_then(|layer| layer.wanted_elsewhere);
+        !self.readers.is_empty() && wanted.is_some_and(|at| now.since(at) <= WANTED)
+    }
+
+    /// The layer to send to who wishes at most `wished`: the highest live one up to it, else the lowest live one.
+    pub(crate) fn choose(&self, wished: u8) -> Option<u8> {
+        let live = self.layers.iter().zip(0u8..).filter(|(layer, _)| layer.live);
+        let mut live = live.map(|(_, number)| number);
+        let lowest = live.next()?;
+        live.take_while(|number| *number <= wished)
+            .last()
+            .or(Some(lowest))
+    }
+
     /// A subscriber reported this loss.
     pub(crate) fn loss_reported(&mut self, fraction: u8, now: Now) {
         if self.worst_loss(now).is_none_or(|worst| fraction >= worst) {
@@ -224,6 +290,48 @@ mod tests {
         assert_eq!(layer.number(9), Some(FIRST_SEQUENCE + 1));
         layer.bind(40_000);
         assert_eq!(layer.epoch, 1);
+    }
+
+    #[test]
+    fn layers_vanish_and_come_back_and_the_best_of_them_is_chosen() {
+        let description = TrackDescription {
+            kind: Kind::Video,
+            codec: Codec::Vp8,
+            clock_rate: 90_000,
+            layers: 3,
+            cname: String::new(),
+        };
+        let mut source = Source::new(
+            TrackId(1),
+            Some(Arc::new(description)),
+            Origin::Local { transport: 0 },
+        );
+        assert_eq!(source.choose(2), None);
+        let at = |frame: u64| Now::from_millis(frame * 33);
+        assert!(source.heard(at(0), 1, false));
+        assert_eq!((source.choose(0), source.choose(2)), (Some(1), Some(1)));
+        for frame in 1..100 {
+            for layer in 0..3 {
+                assert_eq!(source.heard(at(frame), layer, true), frame == 1 && layer != 1);
+            }
+        }
+        assert_eq!(source.choose(1), Some(1));
+        assert_eq!(source.choose(u8::MAX), Some(2));
+        let gone = (100..200).find(|frame| source.heard(at(*frame), 0, true));
+        assert_eq!(gone, Some(115));
+        assert_eq!(source.choose(2), Some(0));
+        assert!(source.heard(at(300), 2, true));
+        assert_eq!(source.choose(2), Some(2));
+    }
+
+    #[test]
+    fn a_still_screen_keeps_its_layers() {
+        let mut source = Source::new(TrackId(1), None, Origin::Local { transport: 0 });
+        source.layers.resize_with(2, Layer::default);
+        for second in 0..30 {
+            let changed = (0..2).filter(|layer| source.heard(Now::from_millis(second * 1000), *layer, true));
+            assert_eq!(changed.count(), if second == 0 { 2 } else { 0 });
+        }
     }
 
     #[test]

@@ -83,7 +83,8 @@ pub struct ForwardStats {
     pub spatial: u8,
     /// Highest temporal layer now sent.
     pub temporal: u8,
-    /// Why this layer: `only-layer`, `waiting-key-frame`, `paused`, `limited`.
+    /// Why this layer: `only-layer`, `preferred`, `not-received` (a better one does not come), `waiting-key-frame`,
+    /// `limited`, `paused`.
     pub layer_reason: &'static str,
     /// Paused by command.
     pub paused: bool,

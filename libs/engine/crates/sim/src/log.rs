@@ -85,9 +85,11 @@ impl Log {
         }
     }
 
-    /// A sender report of a stream reached the engine.
+    /// A sender report of a stream reached the engine: of one it does not know yet it tells nothing.
     pub fn reported(&mut self, at: u64, stream: u16) {
-        self.reports.entry(stream).or_insert(at);
+        if self.highest.contains_key(&stream) {
+            self.reports.entry(stream).or_insert(at);
+        }
     }
 
     /// The clock of a stream.

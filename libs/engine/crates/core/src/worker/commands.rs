@@ -51,9 +51,7 @@ impl Worker {
                 forward,
                 spatial,
                 temporal,
-            } => self
-                .forward_mut(forward)
-                .map(|forward| forward.set_layers(spatial, temporal)),
+            } => self.set_layers(now, forward, spatial, temporal),
             Command::PauseForward { forward } => self.forward_mut(forward).map(Forward::pause),
             Command::ResumeForward { forward } => self.resume_forward(now, forward),
             Command::SetPolicer {
@@ -221,19 +219,28 @@ impl Worker {
     /// What came before and what comes after are different streams: forwards go on as after any break.
     fn mute_track(&mut self, now: Now, track: TrackId, muted: bool) -> Option<()> {
         let slot = self.sources.slot(track)?;
-        for layer in 0..self.sources.get(slot)?.layers.len() {
-            self.close_burst(now, slot, layer as u8);
-        }
         let source = self.sources.get_mut(slot)?;
         if std::mem::replace(&mut source.muted, muted) == muted {
             return Some(());
         }
         for layer in &mut source.layers {
             layer.break_stream(layer.epoch.wrapping_add(1));
+            let held = layer.burst.take();
+            layer.burst.recycle(held);
         }
-        let waits = source.is_video() && !source.forwards.is_empty();
-        if waits && !muted {
-            self.want_key_frame(now, slot, 0);
+        for forward in &source.forwards {
+            if let Some(forward) = self.forwards.get_mut(*forward) {
+                forward.catch_up = None;
+            }
+        }
+        if source.is_video() && !muted {
+            let layers = source.forwards.iter();
+            let layers: Vec<u8> = layers
+                .filter_map(|forward| Some(self.forwards.get(*forward)?.layer))
+                .collect();
+            for layer in layers {
+                self.want_key_frame(now, slot, layer);
+            }
         }
         self.arm_source(slot);
         Some(())
@@ -295,7 +302,15 @@ impl Worker {
                 },
             );
         }
+        self.choose_layer(now, slot);
         self.start_forward(now, slot);
+        Some(())
+    }
+
+    fn set_layers(&mut self, now: Now, id: ForwardId, spatial: u8, temporal: u8) -> Option<()> {
+        let slot = self.forwards.slot(id)?;
+        self.forwards.get_mut(slot)?.set_layers(spatial, temporal);
+        self.choose_layer(now, slot);
         Some(())
     }
 

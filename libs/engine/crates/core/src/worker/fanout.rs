@@ -10,10 +10,10 @@ use super::Worker;
 use crate::burst::{MAX_BURST, plan};
 use crate::counters::Counters;
 use crate::egress::Egress;
-use crate::forward::{Forward, State};
+use crate::forward::{Forward, Sending, State};
 use crate::now::Now;
 use crate::packet::MediaPacket;
-use crate::source::{SenderClock, Source, TrackDescription};
+use crate::source::SenderClock;
 use crate::timers::TimerOwner;
 use crate::transport::{Outgoing, Transport};
 
@@ -69,20 +69,28 @@ impl Worker {
             [0; MAX_BURST]
         };
         let video = source.is_video();
+        let track = Sending {
+            description: &description,
+            layers: &source.layers,
+        };
         let mut waiting = false;
         for forward_slot in &source.forwards {
             let Some(forward) = self.forwards.get_mut(*forward_slot) else {
                 continue;
             };
+            if !forward.takes(number) {
+                continue;
+            }
             let Some(transport) = self.transports.get_mut(forward.transport) else {
                 continue;
             };
-            if forward.state == State::Paused || !transport.can_send() {
+            if !transport.can_send() {
                 continue;
             }
-            if late && video && first.key_frame && forward.waits() && forward.may_start_at(first) {
+            let starts = forward.waits() || forward.pending() == Some(number);
+            if late && video && starts && forward.may_start_at(first) {
                 // What follows the key frame has gone by already: both come from the ring.
-                forward.catch_up = Some(first.sequence);
+                forward.catch_up_from(number, first.sequence);
                 source.catch_up_due = Some(now);
                 continue;
             }
@@ -97,10 +105,10 @@ impl Worker {
             let sent = catch_unwind(AssertUnwindSafe(|| {
                 #[cfg(test)]
                 assert!(!sabotaged, "sabotaged transport");
-                send_all(forward, transport, packets, &padding, &description, clock, output)
+                send_all(forward, transport, packets, &padding, &track, clock, output)
             }));
             match sent {
-                Ok(sent) => waiting |= video && !sent && forward.waits() && forward.layer == number,
+                Ok(sent) => waiting |= video && !sent && forward.needs_key_frame_of(number),
                 Err(_) => self.failed.push(transport.id),
             }
             if transport.sender_reports_due.is_none() && forward.state == State::Flowing {
@@ -132,6 +140,10 @@ impl Worker {
         let Some(description) = source.description.clone() else {
             return;
         };
+        let track = Sending {
+            description: &description,
+            layers: &source.layers,
+        };
         let mut unfinished = false;
         for forward_slot in &source.forwards {
             let Some(forward) = self.forwards.get_mut(*forward_slot) else {
@@ -148,7 +160,7 @@ impl Worker {
                 rtcp: &mut self.scratch.bytes,
             };
             let done = catch_unwind(AssertUnwindSafe(|| {
-                send_from_ring(forward, transport, source, start, &description, output)
+                send_from_ring(forward, transport, &track, start, output)
             }));
             match done {
                 Ok(done) => unfinished |= !done,
@@ -171,25 +183,16 @@ impl Worker {
 fn send_from_ring(
     forward: &mut Forward,
     transport: &mut Transport,
-    source: &Source,
+    track: &Sending<'_>,
     start: u64,
-    description: &TrackDescription,
     mut output: Output<'_>,
 ) -> bool {
-    let Some(layer) = source.layer(forward.layer) else {
+    let Some(layer) = track.layers.get(usize::from(forward.layer)) else {
         return true;
     };
     let mut packets = layer.ring.from(start);
     for packet in packets.by_ref().take(CATCH_UP_PACKETS) {
-        send(
-            forward,
-            transport,
-            packet,
-            0,
-            description,
-            layer.clock,
-            &mut output,
-        );
+        send(forward, transport, packet, 0, track, layer.clock, &mut output);
         forward.catch_up = Some(packet.sequence.saturating_add(1));
     }
     let done = packets.next().is_none();
@@ -205,23 +208,15 @@ fn send_all(
     transport: &mut Transport,
     packets: &[Arc<MediaPacket>],
     padding: &[u8; MAX_BURST],
-    description: &TrackDescription,
+    track: &Sending<'_>,
     clock: Option<SenderClock>,
     mut output: Output<'_>,
 ) -> bool {
     let mut sent = false;
     for (packet, padding) in packets.iter().zip(padding) {
-        if !forward.caught_up_later(packet.sequence) {
+        if !forward.caught_up_later(packet) {
             let padding = if forward.parameters.padding { *padding } else { 0 };
-            sent |= send(
-                forward,
-                transport,
-                packet,
-                padding,
-                description,
-                clock,
-                &mut output,
-            );
+            sent |= send(forward, transport, packet, padding, track, clock, &mut output);
         }
     }
     sent
@@ -233,13 +228,14 @@ fn send(
     transport: &mut Transport,
     packet: &MediaPacket,
     padding: u8,
-    description: &TrackDescription,
+    track: &Sending<'_>,
     clock: Option<SenderClock>,
     output: &mut Output<'_>,
 ) -> bool {
-    let Some(placed) = forward.place(packet, description) else {
+    let Some(placed) = forward.place(packet, track) else {
         return false;
     };
+    let description = track.description;
     let parameters = &forward.parameters;
     let outgoing = Outgoing {
         payload_type: forward.payload_type(packet),

@@ -87,6 +87,7 @@ impl Worker {
             self.counters.drop(DropReason::KeyFrameRequestLimit);
             return;
         }
+        forward.asked = true;
         let (source, layer) = (forward.source, forward.layer);
         self.want_key_frame(now, source, layer);
     }
@@ -97,6 +98,9 @@ impl Worker {
         let Some(source) = self.sources.get_mut(slot) else {
             return;
         };
+        if !source.may_ask(number) {
+            return;
+        }
         let muted = source.muted;
         let Some(layer) = source.layer_mut(number) else {
             return;
@@ -115,19 +119,26 @@ impl Worker {
         let Some(source) = self.sources.get_mut(slot) else {
             return;
         };
-        let nobody = source.forwards.is_empty() && source.readers.is_empty();
-        let muted = source.muted;
         for number in 0..source.layers.len() as u8 {
-            let Some(layer) = self
-                .sources
-                .get_mut(slot)
-                .and_then(|source| source.layer_mut(number))
-            else {
+            let Some(source) = self.sources.get_mut(slot) else {
                 return;
             };
-            if nobody {
+            if source.muted || source.gate_due(number, rtt).is_none_or(|due| due > now) {
+                continue;
+            }
+            let forwards = &self.forwards;
+            let waited_for = source.forwards.iter().any(|forward| {
+                forwards
+                    .get(*forward)
+                    .is_some_and(|forward| forward.needs_key_frame_of(number))
+            });
+            let wanted = source.may_ask(number) && (waited_for || source.wanted_elsewhere(now, number));
+            let Some(layer) = source.layer_mut(number) else {
+                return;
+            };
+            if !wanted {
                 layer.gate.forget();
-            } else if layer.started && !muted && layer.gate.timeout(now, rtt) {
+            } else if layer.gate.timeout(now, rtt) {
                 self.ask_for_key_frame(slot, number);
             }
         }

@@ -254,6 +254,9 @@ impl Worker {
         let given_up = count(now, reception, arrival, packet.payload.len(), true);
         self.counters.drop_many(DropReason::NackCap, given_up);
         self.share(arrival.source, &packet);
+        if newest {
+            self.heard(now, arrival.source, &packet);
+        }
         self.distribute(now, arrival.source, packet, newest);
         Ok(())
     }

@@ -6,6 +6,7 @@ mod commands;
 mod fanout;
 mod ingress;
 mod key_frames;
+mod layers;
 mod media;
 mod reports;
 mod retransmission;

@@ -66,6 +66,9 @@ impl Worker {
                     .and_then(|slot| self.sources.get(slot))
                     .is_some_and(|source| source.readers.contains(&from));
                 if let (Some(slot), true) = (slot, read) {
+                    if let Some(layer) = self.sources.get_mut(slot).and_then(|it| it.layer_mut(layer)) {
+                        layer.wanted_elsewhere = Some(now);
+                    }
                     self.want_key_frame(now, slot, layer);
                 }
             }
@@ -92,6 +95,7 @@ impl Worker {
                         if let Some(layer) = source.layer_mut(packet.layer) {
                             layer.epoch = packet.epoch;
                             let _ = layer.ring.insert(&packet, &mut PacketPool::discarding());
+                            source.heard(now, packet.layer, false);
                         }
                     }
                 }
@@ -215,6 +219,9 @@ impl Worker {
             layer.key_frames += 1;
             layer.gate.answered();
         }
+        if newest {
+            self.heard(now, slot, &packet);
+        }
         self.distribute(now, slot, packet, newest);
     }
 
@@ -225,6 +232,7 @@ impl Worker {
             .map(|source| source.forwards.clone())
             .unwrap_or_default();
         for forward in forwards {
+            self.choose_layer(now, forward);
             self.start_forward(now, forward);
         }
     }

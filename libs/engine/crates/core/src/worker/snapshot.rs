@@ -80,7 +80,11 @@ impl Worker {
             key_frame_requests_received: forward.counters.key_frame_requests,
             spatial: forward.layer,
             temporal: forward.pictures.current(),
-            layer_reason: forward.layer_reason(),
+            layer_reason: forward.layer_reason(
+                self.sources
+                    .get(forward.source)
+                    .map_or(0, |source| source.layers.len()),
+            ),
             paused: forward.state == State::Paused,
         });
         forwards.collect()

@@ -2,6 +2,7 @@ mod allocation;
 mod audio;
 mod codecs;
 mod ice;
+mod layers;
 mod limits;
 mod mute;
 mod repair;

@@ -27,6 +27,8 @@ pub struct VideoSettings {
     pub packets: RangeInclusive<u8>,
     /// Payload bytes of a packet.
     pub length: RangeInclusive<usize>,
+    /// Streams of the same pictures (simulcast), 1 to 3.
+    pub simulcast: u8,
     /// Temporal layers, 1 to 3.
     pub layers: u8,
     /// Form of the picture ids.
@@ -51,6 +53,7 @@ impl Default for VideoSettings {
             rate: 30,
             packets: 1..=12,
             length: 200..=1_100,
+            simulcast: 1,
             layers: 1,
             picture_id: PictureIdForm::Long,
             first_picture_id: 0,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use rheon_engine_wire::rtcp::SenderInfo;
 
 use super::rule::{Fault, Rule};
+use super::timeline::{self, Run};
 use super::vp8;
 use crate::log::Log;
 use crate::truth::Tag;
@@ -60,6 +61,16 @@ struct Kept {
     era: usize,
 }
 
+/// A sender report that left.
+#[derive(Debug, Clone, Copy)]
+struct Report {
+    at: u64,
+    ntp: u64,
+    timestamp: u32,
+    /// Newest number sent before.
+    newest: u64,
+}
+
 /// The ledger of one forward.
 #[derive(Debug)]
 pub struct Forward {
@@ -71,6 +82,7 @@ pub struct Forward {
     paused: bool,
     rtx_next: Option<u64>,
     report: Option<(u64, u32, u32)>,
+    reports: Vec<Report>,
     opaque: HashSet<u64>,
     continues: bool,
     faults: Vec<Fault>,
@@ -92,6 +104,10 @@ pub enum BoundaryKind {
     Paused,
     /// The next frame is a key frame.
     Resumed,
+    /// Its track is muted: nothing may leave from now on.
+    Muted,
+    /// Its track is muted no longer: the next frame is a key frame, at the time it arrives.
+    Unmuted,
     /// No frame above this temporal layer from now on.
     Temporal(u8),
 }
@@ -106,6 +122,7 @@ impl Forward {
             paused: !active,
             rtx_next: None,
             report: None,
+            reports: Vec::new(),
             opaque: HashSet::new(),
             continues: false,
             faults: Vec::new(),
@@ -115,8 +132,8 @@ impl Forward {
     /// The forward was told something.
     pub fn boundary(&mut self, at: u64, kind: BoundaryKind) {
         match kind {
-            BoundaryKind::Paused => self.paused = true,
-            BoundaryKind::Resumed => self.paused = false,
+            BoundaryKind::Paused | BoundaryKind::Muted => self.paused = true,
+            BoundaryKind::Resumed | BoundaryKind::Unmuted => self.paused = false,
             BoundaryKind::Temporal(_) => {}
         }
         self.boundaries.push(Boundary { at, kind });
@@ -209,7 +226,7 @@ impl Forward {
     }
 
     /// A sender report of the main stream left.
-    pub fn sender_report(&mut self, at: u64, info: SenderInfo, log: &Log) {
+    pub fn sender_report(&mut self, at: u64, info: SenderInfo) {
         let SenderInfo {
             ntp,
             rtp_timestamp: timestamp,
@@ -233,22 +250,53 @@ impl Forward {
             }
         }
         self.report = Some((ntp, timestamp, packets));
-        let Some((_, Kept { record: newest, .. })) = self.records.last_key_value() else {
-            return;
-        };
-        let Some(clock) = log.reported_clock(newest.tag.stream, at) else {
-            return;
-        };
-        let offset = newest.timestamp.wrapping_sub(newest.tag.timestamp);
-        let off_by = timestamp
-            .wrapping_sub(offset)
-            .wrapping_sub(clock.timestamp_at(ntp));
-        if off_by.min(off_by.wrapping_neg()) > self.expected.clock_rate / 200 {
-            self.fault(
-                Rule::SenderReport,
-                &format!("{off_by} ticks beside the publisher's clock"),
-            );
+        if let Some((newest, _)) = self.records.last_key_value() {
+            self.reports.push(Report {
+                at,
+                ntp,
+                timestamp,
+                newest: *newest,
+            });
         }
+    }
+
+    /// Sender reports tell the publisher's clock, and streams join by it.
+    fn judge_clocks(&self, runs: &[Run], log: &Log) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let name = self.expected.forward;
+        let apart = |a: u32, b: u32| a.wrapping_sub(b).min(b.wrapping_sub(a));
+        for report in &self.reports {
+            let run = runs.iter().rev().find(|run| run.start <= report.newest);
+            let Some(run) = run.filter(|run| run.settled) else {
+                continue;
+            };
+            let Some(clock) = log.reported_clock(run.stream, report.at) else {
+                continue;
+            };
+            let expected = clock.timestamp_at(report.ntp).wrapping_add(run.offset);
+            if apart(report.timestamp, expected) > self.expected.clock_rate / 200 {
+                let detail = format!("forward {name}: {report:?} beside the publisher's clock, {expected}");
+                faults.push(Fault::new(Rule::SenderReport, detail));
+            }
+        }
+        for pair in runs.windows(2) {
+            let [before, after] = pair else { continue };
+            let at = self.records.get(&after.start).map_or(0, |kept| kept.record.at);
+            let clocks = log
+                .reported_clock(before.stream, at)
+                .zip(log.reported_clock(after.stream, at));
+            let Some((old, new)) = clocks.filter(|_| before.stream != after.stream) else {
+                continue;
+            };
+            let time =
+                |run: &Run, clock: crate::log::Clock| clock.timestamp_at(old.ntp).wrapping_add(run.offset);
+            let off_by = apart(time(before, old), time(after, new));
+            if before.settled && after.settled && off_by > self.expected.clock_rate / 1000 {
+                let detail = format!("forward {name}: {off_by} ticks between {before:?} and {after:?}");
+                faults.push(Fault::new(Rule::Alignment, detail));
+            }
+        }
+        faults
     }
 
     /// All broken rules of this forward; the order rules are judged over everything sent.
@@ -260,9 +308,20 @@ impl Forward {
             let era = first_eras.entry((tag.stream, tag.frame)).or_insert(kept.era);
             *era = kept.era.min(*era);
         }
+        let eras = |record: &Record| self.records.get(&record.sequence).map_or(0, |kept| kept.era);
+        let unmuted = |before: &Record, record: &Record| {
+            self.boundaries_between(eras(before), eras(record))
+                .iter()
+                .any(|boundary| boundary.kind == BoundaryKind::Unmuted)
+        };
+        let runs = timeline::runs(self.records(), unmuted);
+        faults.extend(self.judge_clocks(&runs, log));
+        let mut ahead = runs.iter().peekable();
+        let mut run = None;
         let mut previous: Option<&Kept> = None;
         for kept in self.records.values() {
             let record = &kept.record;
+            run = ahead.next_if(|next| next.start == record.sequence).or(run);
             let mut fault = |rule, detail: &str| {
                 let before = previous.map(|kept| kept.record);
                 let detail = format!(
@@ -271,6 +330,9 @@ impl Forward {
                 );
                 faults.push(Fault::new(rule, detail));
             };
+            if run.is_some_and(|run| run.expected(record) != record.timestamp) {
+                fault(Rule::TimestampDrift, "timestamps");
+            }
             if self.expected.video && record.marker != record.tag.is_last() {
                 fault(Rule::Marker, "marker");
             }
@@ -294,6 +356,10 @@ impl Forward {
         faults
     }
 
+    fn boundaries_between(&self, before: usize, now: usize) -> &[Boundary] {
+        &self.boundaries[before.min(now)..before.max(now)]
+    }
+
     /// The temporal layer the forward was limited to when this many boundaries were behind it.
     fn limit(&self, era: usize) -> Option<u8> {
         self.boundaries
@@ -308,7 +374,7 @@ impl Forward {
 
     fn judge_pair(&self, before: &Kept, now: &Kept, log: &Log, fault: &mut dyn FnMut(Rule, &str)) {
         let (previous, record) = (&before.record, &now.record);
-        let between = &self.boundaries[before.era.min(now.era)..before.era.max(now.era)];
+        let between = self.boundaries_between(before.era, now.era);
         let (sent, tag) = (&previous.tag, &record.tag);
         let step = record.sequence - previous.sequence;
         let same_stream = sent.stream == tag.stream;
@@ -319,9 +385,6 @@ impl Forward {
         }
         if same_frame != (ticks == 0) {
             fault(Rule::TimestampReused, "one frame, one timestamp");
-        }
-        if same_stream && ticks != tag.timestamp.wrapping_sub(sent.timestamp) {
-            fault(Rule::TimestampDrift, "timestamps");
         }
         if same_frame {
             if u64::from(tag.packet.wrapping_sub(sent.packet)) != step {
@@ -336,7 +399,8 @@ impl Forward {
             fault(Rule::CutWithoutGap, "no gap");
         }
         let broken = !between.is_empty() || !same_stream;
-        let restart = !same_stream || between.iter().any(|b| b.kind == BoundaryKind::Resumed);
+        let resumed = |b: &Boundary| matches!(b.kind, BoundaryKind::Resumed | BoundaryKind::Unmuted);
+        let restart = !same_stream || between.iter().any(resumed);
         if self.expected.video && restart && !(tag.key && tag.packet == 0) {
             fault(Rule::StartsOnKeyFrame, "after an interruption");
         }

@@ -108,7 +108,7 @@ impl Bench {
     }
 
     fn take(&mut self, datagram: &[u8]) {
-        self.ledger.datagram(0, self.local, datagram, &Log::default());
+        self.ledger.datagram(0, self.local, datagram);
     }
 
     fn rules(&self) -> Vec<Rule> {
@@ -193,7 +193,7 @@ fn a_forged_packet_a_wrong_socket_and_unknown_bytes() {
     let packet = bench.packet(&Plan::new(5));
     bench
         .ledger
-        .datagram(0, SocketAddr::from(([192, 0, 2, 9], 1)), &packet, &Log::default());
+        .datagram(0, SocketAddr::from(([192, 0, 2, 9], 1)), &packet);
     assert_eq!(bench.rules(), [Rule::Destination]);
 }
 

@@ -8,6 +8,7 @@ mod rule;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod transport;
 mod transport_cc;
 mod upstream;
@@ -64,7 +65,6 @@ impl Oracle {
         remote: SocketAddr,
         bytes: &'a [u8],
         segment: usize,
-        log: &Log,
     ) -> Vec<&'a [u8]> {
         self.runs += 1;
         let datagrams = match segments(bytes, segment) {
@@ -78,7 +78,7 @@ impl Oracle {
         match self.transports.get_mut(&remote) {
             Some(ledger) => datagrams
                 .iter()
-                .for_each(|datagram| ledger.datagram(at, local, datagram, log)),
+                .for_each(|datagram| ledger.datagram(at, local, datagram)),
             None => self
                 .faults
                 .push(Fault::new(Rule::Destination, format!("nobody at {remote}"))),

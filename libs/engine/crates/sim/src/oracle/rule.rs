@@ -15,6 +15,8 @@ pub enum Rule {
     TimestampReused,
     /// Differences of timestamps are the publisher's.
     TimestampDrift,
+    /// Streams of one track are joined at the time both their sender reports tell.
+    Alignment,
     /// Packets of a frame keep their distance and order.
     PacketOrder,
     /// A frame that was cut short is followed by a gap, and so is a start in the middle of one.

@@ -330,7 +330,7 @@ fn sender_reports_lie_on_the_forwarded_timeline() {
         let mut forward = forward(&records);
         reports
             .iter()
-            .for_each(|info| forward.sender_report(5_000_000, *info, &log));
+            .for_each(|info| forward.sender_report(5_000_000, *info));
         forward.judge(&log).len()
     };
     assert_eq!(faults(&[info]), 0);

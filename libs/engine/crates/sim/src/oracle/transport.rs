@@ -95,7 +95,7 @@ impl TransportLedger {
     }
 
     /// Judges one datagram.
-    pub fn datagram(&mut self, at: u64, local: SocketAddr, datagram: &[u8], log: &Log) {
+    pub fn datagram(&mut self, at: u64, local: SocketAddr, datagram: &[u8]) {
         if local != self.local {
             self.faults.push(Fault::new(
                 Rule::Destination,
@@ -104,14 +104,14 @@ impl TransportLedger {
         }
         let judged = match datagram {
             [0..=3 | 20..=63, ..] => Ok(()),
-            [128..=191, 192..=223, ..] => self.rtcp(at, datagram, log),
+            [128..=191, 192..=223, ..] => self.rtcp(at, datagram),
             [128..=191, ..] => self.rtp(at, datagram),
             _ => Err(Fault::new(Rule::Undecryptable, "no protocol starts like this")),
         };
         self.faults.extend(judged.err());
     }
 
-    fn rtcp(&mut self, at: u64, datagram: &[u8], log: &Log) -> Result<(), Fault> {
+    fn rtcp(&mut self, at: u64, datagram: &[u8]) -> Result<(), Fault> {
         let unreadable = |what: &str| Fault::new(Rule::Undecryptable, format!("RTCP: {what}"));
         let ssrc = datagram.get(4..8).ok_or_else(|| unreadable("too short"))?;
         let ssrc = u32::from_be_bytes(ssrc.try_into().map_err(|_| unreadable("too short"))?);
@@ -139,7 +139,7 @@ impl TransportLedger {
         for packet in rtcp::packets(&bytes) {
             match packet.map_err(|error| unreadable(&error.to_string()))? {
                 rtcp::Packet::SenderReport { ssrc, info, .. } => match self.forwards.get_mut(&ssrc) {
-                    Some(forward) => forward.sender_report(at, info, log),
+                    Some(forward) => forward.sender_report(at, info),
                     None => {
                         return Err(Fault::new(
                             Rule::UnknownSsrc,

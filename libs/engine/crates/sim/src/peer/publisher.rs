@@ -15,7 +15,9 @@ pub struct PublisherSettings {
     /// Its peer connection.
     pub transport: TransportSettings,
     /// The video track.
-    pub video: Option<(VideoSettings, StreamSettings)>,
+    pub video: Option<VideoSettings>,
+    /// The streams it is sent on: its layers.
+    pub video_streams: Vec<StreamSettings>,
     /// The audio track.
     pub audio: Option<(AudioSettings, StreamSettings)>,
     /// First transport-wide number.
@@ -29,11 +31,25 @@ pub fn ntp(zero: u64, micros: u64) -> u64 {
     zero.wrapping_add(((u128::from(micros) << 32) / 1_000_000) as u64)
 }
 
+/// One stream of the video track.
+struct Lane {
+    settings: VideoSettings,
+    source: Vp8Source,
+    stream: Stream,
+    key_wanted: bool,
+    fir: Option<u8>,
+    active: bool,
+}
+
+fn lane_of(lanes: &mut [Lane], ssrc: u32) -> Option<&mut Lane> {
+    lanes.iter_mut().find(|lane| lane.stream.settings.ssrc == ssrc)
+}
+
 /// A publishing peer.
 pub struct Publisher {
     transport: Transport,
     rng: Rng,
-    video: Option<(VideoSettings, Vp8Source, Stream)>,
+    video: Vec<Lane>,
     audio: Option<(OpusSource, Stream)>,
     ntp_at_zero: u64,
     next_video: u64,
@@ -41,8 +57,6 @@ pub struct Publisher {
     next_report: u64,
     wide: u16,
     wide_base: u16,
-    key_wanted: bool,
-    fir: Option<u8>,
     /// The engine's last receiver reference time: whose, what, and when it came (RFC 3611 §4.4).
     reference_time: Option<(u32, u64, u64)>,
     /// Key-frame requests received (RTCP packets).
@@ -65,13 +79,20 @@ impl Publisher {
         Self {
             transport: Transport::new(settings.transport, seed),
             rng: Rng::with_seed(seed ^ 1),
-            video: settings.video.map(|(video, stream)| {
-                (
-                    video.clone(),
-                    Vp8Source::new(video, seed ^ 2),
-                    Stream::new(stream),
-                )
-            }),
+            video: settings
+                .video
+                .iter()
+                .cycle()
+                .zip(settings.video_streams)
+                .map(|(video, stream)| Lane {
+                    settings: video.clone(),
+                    source: Vp8Source::new(video.clone(), seed ^ 2 ^ u64::from(stream.stream) << 8),
+                    stream: Stream::new(stream),
+                    key_wanted: false,
+                    fir: None,
+                    active: true,
+                })
+                .collect(),
             audio: settings
                 .audio
                 .map(|(audio, stream)| (OpusSource::new(audio, seed ^ 3), Stream::new(stream))),
@@ -81,8 +102,6 @@ impl Publisher {
             next_report: 0,
             wide: settings.first_wide,
             wide_base: settings.first_wide,
-            key_wanted: false,
-            fir: None,
             reference_time: None,
             key_requests: 0,
             reported_received: 0,
@@ -103,15 +122,23 @@ impl Publisher {
     fn streams(&self) -> impl Iterator<Item = &Stream> {
         self.video
             .iter()
-            .map(|(_, _, stream)| stream)
+            .map(|lane| &lane.stream)
             .chain(self.audio.iter().map(|(_, stream)| stream))
     }
 
     /// Sends the video on under a new SSRC from now on, starting with a key frame.
     pub fn change_video_stream(&mut self, settings: StreamSettings) {
-        if let Some((_, _, stream)) = &mut self.video {
-            *stream = Stream::new(settings);
-            self.key_wanted = true;
+        if let Some(lane) = self.video.first_mut() {
+            lane.stream = Stream::new(settings);
+            lane.key_wanted = true;
+        }
+    }
+
+    /// Stops sending a layer of the video, or sends it again, starting with a key frame.
+    pub fn set_layer_active(&mut self, layer: usize, active: bool) {
+        if let Some(lane) = self.video.get_mut(layer) {
+            lane.key_wanted |= active && !lane.active;
+            lane.active = active;
         }
     }
 
@@ -120,10 +147,10 @@ impl Publisher {
         if !self.transport.connected() {
             return self.transport.next_check();
         }
-        let video = if self.video.is_some() {
-            self.next_video
-        } else {
+        let video = if self.video.is_empty() {
             u64::MAX
+        } else {
+            self.next_video
         };
         let audio = if self.audio.is_some() {
             self.next_audio
@@ -142,7 +169,7 @@ impl Publisher {
         if !self.transport.connected() {
             return out;
         }
-        if self.video.is_some() && now >= self.next_video {
+        if !self.video.is_empty() && now >= self.next_video {
             self.video_frame(now, log, &mut out);
         }
         if self.audio.is_some() && now >= self.next_audio {
@@ -163,14 +190,34 @@ impl Publisher {
     }
 
     fn video_frame(&mut self, now: u64, log: &mut Log, out: &mut Vec<Outgoing>) {
-        let Some((settings, mut source, mut stream)) = self.video.take() else {
-            return;
-        };
-        self.next_video = now.max(self.next_video) + 1_000_000 / settings.rate;
-        let timestamp = stream.settings.clock.timestamp_at(ntp(self.ntp_at_zero, now));
-        let frame = source.frame(stream.settings.stream, std::mem::take(&mut self.key_wanted));
-        // A browser hands the packets of a frame to the network within a millisecond or two.
+        let mut lanes = std::mem::take(&mut self.video);
+        let rate = lanes.first().map_or(1, |lane| lane.settings.rate);
+        self.next_video = now.max(self.next_video) + 1_000_000 / rate;
+        // A browser hands the packets of a frame to the network within a millisecond or two, layer by layer.
         let mut delay = 0;
+        for lane in lanes.iter_mut().filter(|lane| lane.active) {
+            self.layer_frame(now, lane, &mut delay, log, out);
+        }
+        self.video = lanes;
+    }
+
+    fn layer_frame(
+        &mut self,
+        now: u64,
+        lane: &mut Lane,
+        delay: &mut u64,
+        log: &mut Log,
+        out: &mut Vec<Outgoing>,
+    ) {
+        let Lane {
+            settings,
+            source,
+            stream,
+            key_wanted,
+            ..
+        } = lane;
+        let timestamp = stream.settings.clock.timestamp_at(ntp(self.ntp_at_zero, now));
+        let frame = source.frame(stream.settings.stream, std::mem::take(key_wanted));
         for payload in &frame {
             let padding = if self.rng.f64() < settings.padding {
                 self.rng.u8(1..=32)
@@ -182,17 +229,16 @@ impl Publisher {
             if tag.packet == 0 {
                 log.published(now, tag);
             }
-            outgoing.delay = delay;
-            delay += self.rng.u64(0..=250);
+            outgoing.delay = *delay;
+            *delay += self.rng.u64(0..=250);
             out.push(outgoing);
         }
         if self.rng.f64() < settings.padding_only {
             let wide = self.next_wide();
             let mut outgoing = stream.padding(timestamp, wide, &self.transport);
-            outgoing.delay = delay;
+            outgoing.delay = *delay;
             out.push(outgoing);
         }
-        self.video = Some((settings, source, stream));
     }
 
     fn audio_frame(&mut self, now: u64, log: &mut Log, out: &mut Vec<Outgoing>) {
@@ -266,25 +312,31 @@ impl Publisher {
     }
 
     fn rtcp(&mut self, now: u64, packet: &rtcp::Packet<'_>, out: &mut Vec<Outgoing>) {
-        let Some((_, _, stream)) = &mut self.video else {
+        if self.video.is_empty() {
             return;
-        };
-        let ssrc = stream.settings.ssrc;
+        }
         match packet {
-            rtcp::Packet::Pli { media, .. } if *media == ssrc => {
-                self.key_requests += 1;
-                self.key_wanted = true;
+            rtcp::Packet::Pli { media, .. } => {
+                if let Some(lane) = lane_of(&mut self.video, *media) {
+                    self.key_requests += 1;
+                    lane.key_wanted = true;
+                }
             }
             rtcp::Packet::Fir { entries, .. } => {
                 for entry in entries.clone() {
-                    if entry.ssrc == ssrc && self.fir != Some(entry.sequence) {
-                        self.fir = Some(entry.sequence);
+                    if let Some(lane) = lane_of(&mut self.video, entry.ssrc)
+                        && lane.fir != Some(entry.sequence)
+                    {
+                        lane.fir = Some(entry.sequence);
                         self.key_requests += 1;
-                        self.key_wanted = true;
+                        lane.key_wanted = true;
                     }
                 }
             }
-            rtcp::Packet::Nack { media, items, .. } if *media == ssrc => {
+            rtcp::Packet::Nack { media, items, .. } => {
+                let Some(Lane { stream, .. }) = lane_of(&mut self.video, *media) else {
+                    return;
+                };
                 for number in items.clone() {
                     let wide = self.wide;
                     if let Some(outgoing) = stream.resend(number, wide, &self.transport) {

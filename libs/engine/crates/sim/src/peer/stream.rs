@@ -20,6 +20,10 @@ pub mod extension {
     pub const TRANSPORT_CC: u8 = 3;
     /// Mid.
     pub const MID: u8 = 4;
+    /// RTP stream id.
+    pub const RID: u8 = 5;
+    /// RTP stream id of what is resent.
+    pub const REPAIRED_RID: u8 = 6;
     /// Video orientation.
     pub const ORIENTATION: u8 = 13;
 }
@@ -37,6 +41,8 @@ pub struct StreamSettings {
     pub rtx: Option<(u32, u8)>,
     /// Media section.
     pub mid: String,
+    /// RTP stream id; told in the first packets only, and in every one that is resent.
+    pub rid: Option<String>,
     /// First sequence number.
     pub first_sequence: u16,
     /// RTP time and NTP time.
@@ -65,6 +71,8 @@ pub struct Stream {
 impl Stream {
     /// Packets kept for retransmission.
     const HISTORY: usize = 600;
+    /// Packets that tell their RTP stream id: browsers stop once feedback on the stream arrived.
+    const TOLD: u32 = 60;
 
     /// A stream that has sent nothing.
     pub fn new(settings: StreamSettings) -> Self {
@@ -228,6 +236,14 @@ impl Stream {
             extensions.push((extension::AUDIO_LEVEL, &level));
         } else if writer.marker {
             extensions.push((extension::ORIENTATION, &orientation));
+        }
+        if let Some(rid) = &self.settings.rid {
+            let media = writer.ssrc == self.settings.ssrc;
+            if !media {
+                extensions.push((extension::REPAIRED_RID, rid.as_bytes()));
+            } else if self.packets < Self::TOLD {
+                extensions.push((extension::RID, rid.as_bytes()));
+            }
         }
         let mut packet = vec![0; 200];
         let header = writer

@@ -308,10 +308,7 @@ impl World {
         for run in egress.runs() {
             let bytes = egress.bytes(run);
             let segment = usize::from(run.segment);
-            for datagram in self
-                .oracle
-                .run(self.now, run.local, run.remote, bytes, segment, &self.log)
-            {
+            for datagram in self.oracle.run(self.now, run.local, run.remote, bytes, segment) {
                 sent.push((run.remote, datagram.to_vec()));
             }
         }
@@ -399,6 +396,49 @@ impl World {
             temporal,
         };
         self.forward_command(forward, BoundaryKind::Temporal(temporal), command);
+    }
+
+    /// Asks for a spatial layer of a forward's track.
+    pub fn prefer(&mut self, forward: usize, spatial: u8) {
+        let ForwardHost { id, subscriber, .. } = self.forwards[forward];
+        let command = Command::SetLayers {
+            forward: id,
+            spatial,
+            temporal: u8::MAX,
+        };
+        self.command(self.peers[subscriber].worker, command);
+    }
+
+    /// The publisher of a video track stops sending one of its layers, or sends it again.
+    pub fn set_layer_active(&mut self, track: usize, layer: usize, active: bool) {
+        let publisher = self.tracks[track].publisher;
+        if let Peer::Publisher(peer) = &mut self.peers[publisher].peer {
+            peer.set_layer_active(layer, active);
+        }
+    }
+
+    /// Mutes a track whose forwards are all on its own worker.
+    pub fn mute(&mut self, track: usize, muted: bool) {
+        let kind = if muted {
+            BoundaryKind::Muted
+        } else {
+            BoundaryKind::Unmuted
+        };
+        for forward in 0..self.forwards.len() {
+            let ForwardHost {
+                subscriber,
+                ssrc,
+                track: of,
+                ..
+            } = self.forwards[forward];
+            let address = self.peers[subscriber].address;
+            let ledger = self.oracle.transport(address).and_then(|t| t.forward(ssrc));
+            if let Some(ledger) = ledger.filter(|_| of == track) {
+                ledger.boundary(self.now, kind);
+            }
+        }
+        let Track { id, worker, .. } = self.tracks[track];
+        self.command(worker, Command::MuteTrack { track: id, muted });
     }
 
     /// Removes a forward.

@@ -183,8 +183,8 @@ impl World {
         index
     }
 
-    fn stream(&self, rate: u32, first_sequence: u16, timestamp: u32, ntp: u64) -> StreamSettings {
-        let stream = self.tracks.iter().map(|t| t.streams.len()).sum::<usize>() as u16;
+    fn stream(&self, layer: u16, rate: u32, first_sequence: u16, timestamp: u32, ntp: u64) -> StreamSettings {
+        let stream = self.tracks.iter().map(|t| t.streams.len()).sum::<usize>() as u16 + layer;
         let ssrc = 0x1000_0000 + u32::from(stream) * 16;
         let video = rate == 90_000;
         StreamSettings {
@@ -193,6 +193,7 @@ impl World {
             payload_type: if video { 96 } else { 111 },
             rtx: video.then_some((ssrc + 1, 97)),
             mid: if video { "v".into() } else { "a".into() },
+            rid: None,
             first_sequence,
             clock: Clock { ntp, timestamp, rate },
         }
@@ -211,23 +212,42 @@ impl World {
         let address = settings.local;
         let ntp_at_zero = self.rng.u64((3_800_000_000 << 32)..(3_900_000_000 << 32));
         let mut tracks = Vec::new();
-        let video = video.map(|video| {
-            let mut stream = self.stream(90_000, video.first_sequence, video.first_timestamp, ntp_at_zero);
-            if !video.rtx {
-                stream.rtx = None;
+        let mut video_streams = Vec::new();
+        if let Some(video) = &video {
+            for layer in 0..u16::from(video.simulcast) {
+                // Layers count from values of their own.
+                let sequence = video.first_sequence.wrapping_add(layer * 7_001) % 0x8000;
+                let sequence = if layer == 0 {
+                    video.first_sequence
+                } else {
+                    sequence
+                };
+                let timestamp = video.first_timestamp.wrapping_add(u32::from(layer) * 0x3333_3333);
+                let mut stream = self.stream(layer, 90_000, sequence, timestamp, ntp_at_zero);
+                if !video.rtx {
+                    stream.rtx = None;
+                }
+                stream.rid = (video.simulcast > 1).then(|| format!("r{layer}"));
+                video_streams.push(stream);
             }
-            tracks.push(self.add_track(worker, transport, publisher, &stream));
-            (video, stream)
-        });
+            tracks.push(self.add_track(worker, transport, publisher, &video_streams));
+        }
         let audio = audio.map(|audio| {
-            let stream = self.stream(48_000, audio.first_sequence, audio.first_timestamp, ntp_at_zero);
-            tracks.push(self.add_track(worker, transport, publisher, &stream));
+            let stream = self.stream(
+                0,
+                48_000,
+                audio.first_sequence,
+                audio.first_timestamp,
+                ntp_at_zero,
+            );
+            tracks.push(self.add_track(worker, transport, publisher, std::slice::from_ref(&stream)));
             (audio, stream)
         });
         let first_wide = self.rng.u16(..);
         let settings = PublisherSettings {
             transport: settings,
             video,
+            video_streams,
             audio,
             first_wide,
             ntp_at_zero,
@@ -243,25 +263,28 @@ impl World {
         worker: usize,
         transport: TransportId,
         publisher: usize,
-        stream: &StreamSettings,
+        streams: &[StreamSettings],
     ) -> usize {
+        let [stream, ..] = streams else {
+            panic!("a track has a stream");
+        };
         let index = self.tracks.len();
         let id = TrackId(index as u32 + 1);
         let video = stream.clock.rate == 90_000;
         // Some clients declare their SSRCs, others are told apart by mid.
         let declared = self.rng.bool();
-        let encoding = Encoding {
+        let encodings = streams.iter().map(|stream| Encoding {
             ssrc: declared.then_some(Ssrc(stream.ssrc)),
             rtx_ssrc: stream.rtx.filter(|_| declared).map(|(ssrc, _)| Ssrc(ssrc)),
-            rid: None,
-        };
+            rid: stream.rid.clone(),
+        });
         let parameters = TrackParameters {
             kind: if video { Kind::Video } else { Kind::Audio },
             mid: stream.mid.clone(),
             codec: if video { Codec::Vp8 } else { Codec::Opus },
             payload_type: stream.payload_type,
             clock_rate: stream.clock.rate,
-            encodings: vec![encoding],
+            encodings: encodings.collect(),
             cname: "publisher".into(),
             red_payload_type: None,
             rtx_payload_type: stream.rtx.map(|(_, payload_type)| payload_type),
@@ -270,6 +293,8 @@ impl World {
             transport_cc: true,
             extensions: ExtensionIds {
                 mid: Some(published::MID),
+                rid: Some(published::RID),
+                repaired_rid: Some(published::REPAIRED_RID),
                 audio_level: Some(published::AUDIO_LEVEL),
                 transport_cc: Some(published::TRANSPORT_CC),
                 abs_send_time: Some(published::ABS_SEND_TIME),
@@ -289,7 +314,7 @@ impl World {
             id,
             worker,
             publisher,
-            streams: vec![stream.stream],
+            streams: streams.iter().map(|stream| stream.stream).collect(),
             video,
         });
         index
@@ -300,7 +325,7 @@ impl World {
         let publisher = self.tracks[track].publisher;
         let old = self.tracks[track].streams.last().copied().unwrap_or_default();
         let ntp = self.log.clock_of(old).map_or(0, |clock| clock.ntp);
-        let stream = self.stream(90_000, first_sequence, timestamp, ntp);
+        let stream = self.stream(0, 90_000, first_sequence, timestamp, ntp);
         self.tracks[track].streams.push(stream.stream);
         self.log.clock(stream.stream, stream.clock);
         if let Peer::Publisher(peer) = &mut self.peers[publisher].peer {
@@ -313,8 +338,8 @@ impl World {
     pub fn hostile(&mut self, worker: usize, path: Path, tracks: &[SubscriptionSettings]) -> (usize, usize) {
         let (peer, _) = self.subscribe(worker, path, tracks);
         let transport = self.peers[peer].transport;
-        let stream = self.stream(90_000, 0, 0, 0);
-        let track = self.add_track(worker, transport, peer, &stream);
+        let stream = self.stream(0, 90_000, 0, 0, 0);
+        let track = self.add_track(worker, transport, peer, &[stream]);
         if let Peer::Subscriber(subscriber) = std::mem::replace(&mut self.peers[peer].peer, Peer::Gone) {
             self.peers[peer].peer = Peer::Hostile(Box::new(subscriber.into_transport()));
         }

@@ -2,6 +2,7 @@
 
 mod churn;
 mod commands;
+mod layers;
 mod paths;
 mod stalls;
 mod wraps;

@@ -135,6 +135,7 @@ impl Shape {
             rate: rng.u64(10..=30),
             packets,
             length,
+            simulcast: 1,
             layers: rng.u8(1..=3),
             picture_id: [PictureIdForm::Absent, PictureIdForm::Short, PictureIdForm::Long][rng.usize(0..3)],
             first_picture_id: [0, 100, 32_740, rng.u16(0..0x7FFF)][rng.usize(0..4)],
