@@ -37,7 +37,8 @@ _log = get_logger("rheon.gateway.socket")
 class _WebSocket(web.WebSocketResponse[bool]):
     """A WebSocket that says why before it closes on an oversized frame, and closes within a bounded time."""
 
-    def __init__(self) -> None:
+    def __init__(self, counters: SignalingCounters) -> None:
+        self._counters = counters
         super().__init__(
             timeout=_CLOSE_HANDSHAKE,
             autoping=False,
@@ -50,6 +51,7 @@ class _WebSocket(web.WebSocketResponse[bool]):
     async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
         if code == WSCloseCode.MESSAGE_TOO_BIG and not self.closed:
             error = Error(message="Message too large", code=ErrorCode.TOO_LARGE)
+            self._counters.error(error.code)
             await _send_control(self.send_frame(encode(error), WSMsgType.TEXT))
             # What still arrives is discarded; closing on top of it would reset the connection under the error.
             await asyncio.sleep(_LINGER)
@@ -114,7 +116,7 @@ class SocketServer:
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one WebSocket from its upgrade request to its end."""
-        socket = _WebSocket()
+        socket = _WebSocket(self._counters)
         with suppress(ConnectionError):
             await socket.prepare(request)
         transport = request.transport

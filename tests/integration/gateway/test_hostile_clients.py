@@ -53,6 +53,7 @@ async def test_an_oversized_frame(site: Site, size: int) -> None:
     await client.socket.send_str(json.dumps({"type": "ping", "id": "x" * size}))
     assert (await client.expect("error"))["code"] == 413
     assert await client.closed_with() == 1009
+    assert site.gateway.counters.errors[413] == 1
 
 
 async def test_a_frame_of_the_largest_size(site: Site) -> None:
