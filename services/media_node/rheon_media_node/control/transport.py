@@ -6,6 +6,7 @@ NEW ──first ICE check──► CONNECTING ──SRTP keys installed──►
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -81,6 +82,8 @@ class MediaTransport:
     """Of the data channels, once there are keys."""
     timer: Timer | None = None
     """Held for the control, which runs it."""
+    drops: Counter[str] = field(default_factory=Counter)
+    """What was not taken from the peer, by reason; shared by the transports of a node."""
 
     @property
     def id(self) -> TransportId:
@@ -118,7 +121,10 @@ class MediaTransport:
             return outcome
         if self.endpoint is None:
             self.endpoint = self._new_endpoint(Role.SERVER)
+        dropped = self.endpoint.dropped
         self.endpoint.receive(datagram, now)
+        if self.endpoint.dropped > dropped:
+            self.drops["dtls-malformed"] += 1
         return self._after_dtls()
 
     def send(self, packet: bytes) -> None:
@@ -135,8 +141,11 @@ class MediaTransport:
     def timeout(self, now: float) -> Outcome:
         """Do what is due."""
         if self.deadline is not None and now >= self.deadline:
-            waiting_for_ice = self.state is TransportState.NEW
-            return Ended(CloseReason.ICE_FAILED if waiting_for_ice else CloseReason.DTLS_FAILED)
+            if self.state is TransportState.NEW:
+                self.drops["ice-deadline"] += 1
+                return Ended(CloseReason.ICE_FAILED)
+            self.drops["dtls-deadline"] += 1
+            return Ended(CloseReason.DTLS_FAILED)
         if self.endpoint is None:
             return None
         self.endpoint.timeout(now)
@@ -187,7 +196,8 @@ class MediaTransport:
                     outcome = Ready()
                 case dtls.PeerClosed():
                     outcome = Ended(CloseReason.PEER_CLOSED)
-                case dtls.Failed():
+                case dtls.Failed(reason):
+                    self.drops[f"dtls-{reason}"] += 1
                     outcome = Ended(CloseReason.DTLS_FAILED)
         return outcome
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -54,6 +55,8 @@ class Transports:
         self._owner = owner
         self._data = data
         self._transports: dict[TransportId, MediaTransport] = {}
+        self.drops: Counter[str] = Counter()
+        """What was not taken from peers above the packet engine, by reason."""
 
     def __iter__(self) -> Iterator[MediaTransport]:
         return iter(self._transports.values())
@@ -70,7 +73,13 @@ class Transports:
         ice = new_ice()
         made = self._engine.add_transport(ice=ice)
         local = LocalTransport(ice, made.candidates, self._fingerprint, new_session_id())
-        transport = MediaTransport(made, local, self._identity, self._clock.time() + FIRST_CHECK_DEADLINE)
+        transport = MediaTransport(
+            made,
+            local,
+            self._identity,
+            self._clock.time() + FIRST_CHECK_DEADLINE,
+            drops=self.drops,
+        )
         self._transports[transport.id] = transport
         self._arm(transport)
         return transport

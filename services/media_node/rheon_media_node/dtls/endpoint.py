@@ -80,7 +80,8 @@ class DtlsEndpoint:
         self, identity: DtlsIdentity, role: Role, remote_fingerprints: Iterable[Fingerprint] | None = None
     ) -> None:
         self.dropped = 0
-        """Datagrams ignored because they were no DTLS, too long, or came after the end."""
+        """Datagrams ignored because they were no DTLS, too long, came after the end, or broke a handshake that then
+        started over."""
         self._identity = identity
         self._role = role
         self._fingerprints = None if remote_fingerprints is None else tuple(remote_fingerprints)
@@ -245,6 +246,7 @@ class DtlsEndpoint:
             self._fail(FailureReason.HANDSHAKE)
             return
         self._restarts += 1
+        self.dropped += 1
         self._connection = self._new_connection()
         self._flight.clear()
         self._flight_step = b""

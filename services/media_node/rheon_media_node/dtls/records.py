@@ -8,14 +8,21 @@ HEADER_LENGTH = 13
 CHANGE_CIPHER_SPEC = 20
 ALERT = 21
 HANDSHAKE = 22
+_LAST_CONTENT_TYPE = 24
+"""Heartbeat (RFC 6520 §2)."""
+_MAJOR_VERSION = 254
+"""The ones' complement of 1: DTLS 1.0 and 1.2."""
 
 MAX_DATAGRAM = 1200
 """Largest UDP payload we send: fits every path WebRTC is used on without fragmentation."""
 
 
 def is_dtls(datagram: bytes) -> bool:
-    """Whether the first byte is one RFC 7983 gives to DTLS."""
-    return len(datagram) >= HEADER_LENGTH and 20 <= datagram[0] <= 63
+    """Whether it begins with a whole record of a content type and a version that DTLS 1.2 has."""
+    if len(datagram) < HEADER_LENGTH or not CHANGE_CIPHER_SPEC <= datagram[0] <= _LAST_CONTENT_TYPE:
+        return False
+    length = int.from_bytes(datagram[11:13], "big")
+    return datagram[1] == _MAJOR_VERSION and HEADER_LENGTH + length <= len(datagram)
 
 
 def split(records: bytes) -> Iterator[bytes]:

@@ -219,6 +219,6 @@ def describe_node(
         uptime_ms=int(uptime * 1000),
         tasks=len(asyncio.all_tasks()),
         tables=dict(tables) | control.data.tables(),
-        drops_by_reason=dict(control.data.drops),
+        drops_by_reason={**control.transports.drops, **control.data.drops},
         transports_by_state=dict(states),
     )

@@ -235,3 +235,11 @@ def test_a_long_datagram_is_dropped(alice: DtlsIdentity) -> None:
     server.receive(b"", 0.0)
     server.receive(b"\x80" + bytes(100), 0.0)
     assert server.dropped == 3
+
+
+def test_what_does_not_begin_with_a_record_is_dropped(alice: DtlsIdentity) -> None:
+    server = DtlsEndpoint(alice, Role.SERVER)
+    record = bytes.fromhex("16fefd 0000 000000000000 0004 00000000")
+    for datagram in (record[:-1], b"\x16\x03\x03" + record[3:], b"\x13" + record[1:], b"\x3f" + record[1:]):
+        server.receive(datagram, 0.0)
+    assert server.dropped == 4
