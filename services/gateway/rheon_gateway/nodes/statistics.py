@@ -22,7 +22,7 @@ class NodeStatistics:
 
 def read_statistics(message: media_pb2.GetNodeResponse) -> NodeStatistics:
     """Sum up a node's report."""
-    drops: Counter[str] = Counter()
+    drops = Counter(dict(message.drops_by_reason))
     for worker in message.workers:
         drops.update(dict(worker.drops_by_reason))
     return NodeStatistics(

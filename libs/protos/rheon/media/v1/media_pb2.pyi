@@ -1162,7 +1162,7 @@ class GetNodeResponse(_message.Message):
 
     @_builtins.property
     def drops_by_reason(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """What the node itself dropped or closed, by reason: data channels. Workers count theirs."""
+        """What the node itself dropped or closed, by reason: ICE, DTLS, data channels. Workers count theirs."""
 
     def __init__(
         self,
