@@ -8,7 +8,7 @@ import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -70,8 +70,9 @@ class Freezer:
 
     def _send(self, number: signal.Signals) -> None:
         for process in psutil.Process().children(recursive=True):
-            if process.pid not in self.others and "chrom" in process.name():
-                process.send_signal(number)
+            with suppress(psutil.NoSuchProcess):  # browsers end processes of theirs at any time
+                if process.pid not in self.others and "chrom" in process.name():
+                    process.send_signal(number)
 
 
 @asynccontextmanager
