@@ -7,7 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import aiohttp
@@ -223,7 +223,7 @@ class HostileSite:
     @asynccontextmanager
     async def unharmed(self, *drops: str, errors: Iterable[int] = ()) -> AsyncIterator[None]:
         """What happens inside is named by these counters, and leaves everything and everybody else as they were."""
-        size, dropped, failed = await self.size(), await self.drops(), await self.errors()
+        size, dropped, failed = await self._settled_size(), await self.drops(), await self.errors()
         yield
         await self._holds_again(size)
         after = await self.drops()
@@ -240,9 +240,17 @@ class HostileSite:
         assert self.witness is not None
         await self.witness.all_arrived()
 
+    async def _settled_size(self) -> Size:
+        """The size several looks agree on: tasks of the node's own come and go."""
+        looks = [await self.size() for _ in range(3)]
+        while any(look != looks[-1] for look in looks[-3:]):
+            looks.append(await self.size())
+        return replace(looks[-1], tasks=max(look.tasks for look in looks))
+
     async def _holds_again(self, size: Size) -> None:
         async def holds() -> bool:
-            return await self.size() == size
+            now = await self.size()
+            return now.tasks <= size.tasks and replace(now, tasks=size.tasks) == size
 
         try:
             await eventually(holds)
