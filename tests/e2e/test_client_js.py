@@ -187,3 +187,33 @@ async def test_a_muted_camera_is_not_sent_and_comes_back(browser: Browser, pages
             assert (await muted(grace))["user-85"] == []
         seen = [event for event in await events(grace) if event.startswith("user-85")]
         assert (seen[0], seen[-1]) == ("user-85 mutes video", "user-85 unmutes video")
+
+
+async def test_everybody_is_received_over_one_connection(browser: Browser, pages_url: str, dev: Service) -> None:
+    room = "one wire"
+
+    async def connections(page: Page) -> int:
+        return int(await page.evaluate("async () => (await import('/pages/call.js')).connections()"))
+
+    async with (
+        in_call(browser, pages_url, dev, 91, room) as ada,
+        in_call(browser, pages_url, dev, 92, room) as grace,
+        in_call(browser, pages_url, dev, 93, room) as joan,
+    ):
+        async with in_call(browser, pages_url, dev, 94, room):
+            for page in (ada, grace, joan):
+                await until_receiving(page, "user-94")
+            await until_receiving(ada, "user-92")
+            await until_receiving(ada, "user-93")
+            assert await connections(ada) == 1
+        await eventually(lambda: ada.evaluate("window.call.room.participants.size"), lambda size: size == 2)
+        # The next one takes over the sections of the one that left.
+        async with in_call(browser, pages_url, dev, 95, room) as again:
+            for page in (ada, grace, joan):
+                await until_receiving(page, "user-95")
+            for username in ("user-91", "user-92", "user-93"):
+                await until_receiving(again, username)
+            assert await connections(ada) == await connections(again) == 1
+            sections = "window.peerConnections.map((pc) => pc.getTransceivers().length)"
+            assert max(await ada.evaluate(sections)) == 6
+        assert [event for event in await events(ada) + await events(grace) if event.startswith("error")] == []

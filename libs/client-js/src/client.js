@@ -63,7 +63,12 @@ export class RheonClient extends Emitter {
     if (this.state === "closed") throw new RheonError("closed", "The client is closed.");
     const known = this.#rooms.get(name);
     if (known) return known;
-    const room = new Room(name, this.user, (message) => this.#signaling.send(message));
+    const room = new Room(
+      name,
+      this.user,
+      (message) => this.#signaling.send(message),
+      () => this.#signaling.features.has("shared-subscribe"),
+    );
     this.#rooms.set(name, room);
     room.on("left", () => this.#forget(room));
     await room.join();

@@ -8,20 +8,20 @@
 /**
  * What a client sends.
  *
- * @typedef {{type: "auth", token: string}
+ * @typedef {{type: "auth", token: string, features: string[]}
  *   | {type: "join-room", roomName: string}
  *   | {type: "leave-room", roomName: string}
  *   | {type: "publish-offer", roomName: string, offer: string}
  *   | {type: "unpublish", roomName: string}
  *   | {type: "subscribe-request", roomName: string, publisherId: number}
- *   | {type: "subscribe-answer", roomName: string, publisherId: number, answer: string}
- *   | {type: "unsubscribe", roomName: string, publisherId: number}
+ *   | {type: "subscribe-answer", roomName: string, publisherId?: number, connectionId?: string, answer: string}
+ *   | {type: "unsubscribe", roomName: string, publisherId?: number}
  *   | {type: "set-muted", roomName: string, kind: "audio" | "video", muted: boolean}
  *   | {type: "ping"}} ClientMessage
  */
 
 /**
- * @typedef {{type: "authenticated"} & User} Authenticated
+ * @typedef {{type: "authenticated", features?: string[]} & User} Authenticated
  * @typedef {{type: "error", message: string, code: number, roomName?: string, publisherId?: number,
  *   requestType?: string}} ServerError
  */
@@ -35,8 +35,10 @@
  *   | {type: "user-left", roomName: string, userId: number}
  *   | {type: "publish-answer", roomName: string, answer: string}
  *   | {type: "publish-ice-candidate", roomName: string, candidate: WireCandidate | null}
- *   | {type: "subscribe-offer", roomName: string, publisherId: number, offer: string}
- *   | {type: "subscribe-ice-candidate", roomName: string, publisherId: number, candidate: WireCandidate | null}
+ *   | {type: "subscribe-offer", roomName: string, publisherId?: number, connectionId?: string, offer: string,
+ *       tracks?: {mid: string, publisherId: number, trackId: string, kind: "audio" | "video"}[]}
+ *   | {type: "subscribe-ice-candidate", roomName: string, publisherId?: number, connectionId?: string,
+ *       candidate: WireCandidate | null}
  *   | {type: "new-publisher", roomName: string, publisherId: number, username: string}
  *   | {type: "publisher-left", roomName: string, publisherId: number}
  *   | {type: "track-muted", roomName: string, publisherId: number, trackId: string, kind: "audio" | "video",

@@ -3,7 +3,7 @@ import { RheonError } from "./errors.js";
 import { Emitter } from "./events.js";
 import { Participant } from "./participant.js";
 import { Publishing } from "./publishing.js";
-import { Subscription } from "./subscription.js";
+import { Receiving } from "./receiving.js";
 
 /**
  * @typedef {"joining" | "joined" | "left"} RoomState
@@ -42,8 +42,7 @@ export class Room extends Emitter {
   #publishing = null;
   /** @type {Set<"audio" | "video">} kinds of what we publish that are muted */
   #muted = new Set();
-  /** @type {Map<number, Subscription>} by publisher id */
-  #subscriptions = new Map();
+  #receiving;
   /** @type {Set<DataChannel>} what we opened */
   #data = new Set();
 
@@ -51,12 +50,15 @@ export class Room extends Emitter {
    * @param {string} name
    * @param {import("./messages.js").User} self
    * @param {(message: import("./messages.js").ClientMessage) => void} send
+   * @param {() => boolean} sharesSubscriptions whether the server grants one connection for everybody we receive
    */
-  constructor(name, self, send) {
+  constructor(name, self, send, sharesSubscriptions) {
     super();
     this.name = name;
     this.self = self;
     this.#send = send;
+    this.#receiving = new Receiving(name, send, sharesSubscriptions);
+    this.#receive();
   }
 
   get state() {
@@ -94,7 +96,7 @@ export class Room extends Emitter {
    */
   rejoin(self) {
     this.self = self;
-    for (const userId of [...this.#subscriptions.keys()]) this.#unsubscribe(userId);
+    this.#unsubscribeAll();
     this.#setState("joining");
     this.#send({ type: "join-room", roomName: this.name });
     this.#publishing?.restart();
@@ -183,11 +185,7 @@ export class Room extends Emitter {
    */
   async stats() {
     const local = (await this.#publishing?.stats()) ?? null;
-    const remote = new Map();
-    for (const [userId, subscription] of [...this.#subscriptions]) {
-      const stats = await subscription.stats();
-      if (stats) remote.set(userId, stats);
-    }
+    const remote = await this.#receiving.stats();
     return { local, remote };
   }
 
@@ -227,10 +225,10 @@ export class Room extends Emitter {
         if (message.candidate) this.#publishing?.handleCandidate(message.candidate);
         break;
       case "subscribe-offer":
-        this.#subscriptions.get(message.publisherId)?.handleOffer(message.offer);
+        this.#receiving.handleOffer(message);
         break;
       case "subscribe-ice-candidate":
-        if (message.candidate) this.#subscriptions.get(message.publisherId)?.handleCandidate(message.candidate);
+        this.#receiving.handleCandidate(message);
         break;
     }
   }
@@ -247,9 +245,9 @@ export class Room extends Emitter {
       this.end(error);
     } else if (message.requestType === "publish-offer" && this.#publishing) {
       this.#publishing.handleError(error);
-    } else if (message.requestType?.startsWith("subscribe-") && message.publisherId !== undefined) {
+    } else if (message.requestType?.startsWith("subscribe-")) {
       // A publisher that is gone is announced again when it is back.
-      if (error.retryable) this.#subscriptions.get(message.publisherId)?.retry();
+      if (error.retryable) this.#receiving.retry(message.publisherId);
     } else {
       return false;
     }
@@ -265,7 +263,7 @@ export class Room extends Emitter {
     if (this.#state === "left") return;
     this.#publishing?.close();
     this.#publishing = null;
-    for (const userId of [...this.#subscriptions.keys()]) this.#unsubscribe(userId);
+    this.#unsubscribeAll();
     this.participants.clear();
     this.#setState("left");
     this.#joining?.reject(reason ?? new RheonError("closed", "You left the room."));
@@ -316,7 +314,8 @@ export class Room extends Emitter {
     const participant = this.#add(user);
     participant.publishing = true;
     participant.forgetMuted(); // what is muted now is told right after this
-    this.#subscribe(participant);
+    participant.connectionState = "new";
+    this.#receiving.add(participant.userId);
     this.emit("participant-changed", participant);
   }
 
@@ -353,43 +352,46 @@ export class Room extends Emitter {
     this.#send({ type: "set-muted", roomName: this.name, kind, muted });
   }
 
-  /** @param {Participant} participant */
-  #subscribe(participant) {
-    const { userId: publisherId } = participant;
-    this.#unsubscribe(publisherId);
-    const subscription = new Subscription(
-      () => this.#send({ type: "subscribe-request", roomName: this.name, publisherId }),
-      (answer) => this.#send({ type: "subscribe-answer", roomName: this.name, publisherId, answer }),
-    );
-    this.#subscriptions.set(publisherId, subscription);
-    subscription.on("track", (track) => {
+  #receive() {
+    const receiving = this.#receiving;
+    const known = (/** @type {number} */ publisherId) => this.participants.get(publisherId);
+    receiving.on("track", ({ publisherId, track }) => {
+      const participant = known(publisherId);
+      if (!participant) return;
       participant.stream.addTrack(track);
       this.emit("track", { participant, track });
     });
-    subscription.on("track-removed", (track) => {
+    receiving.on("track-removed", ({ publisherId, track }) => {
+      const participant = known(publisherId);
+      if (!participant) return;
       participant.stream.removeTrack(track);
       this.emit("track-removed", { participant, track });
     });
-    subscription.on("state", (state) => {
+    receiving.on("state", ({ publisherId, state }) => {
+      const participant = known(publisherId);
+      if (!participant) return;
       participant.connectionState = state;
       this.emit("participant-changed", participant);
     });
-    subscription.on("data", (message) => {
-      participant.emit("data", message);
-      this.emit("data", { participant, ...message });
+    receiving.on("data", ({ publisherId, label, data }) => {
+      const participant = known(publisherId);
+      if (!participant) return;
+      participant.emit("data", { label, data });
+      this.emit("data", { participant, label, data });
     });
-    subscription.on("error", (error) => this.emit("error", error));
-    subscription.start();
+    receiving.on("error", (error) => this.emit("error", error));
   }
 
   /** @param {number} userId */
   #unsubscribe(userId) {
-    const subscription = this.#subscriptions.get(userId);
-    if (!subscription) return;
-    this.#subscriptions.delete(userId);
-    subscription.close();
+    this.#receiving.remove(userId);
     const participant = this.participants.get(userId);
     if (participant) participant.connectionState = "new";
+  }
+
+  #unsubscribeAll() {
+    this.#receiving.clear();
+    for (const participant of this.participants.values()) participant.connectionState = "new";
   }
 
   /** @param {RoomState} state */

@@ -14,6 +14,9 @@ const OPEN_TIMEOUT_MS = 10_000;
 const PING_INTERVAL_MS = 10_000;
 const SILENCE_LIMIT_MS = 25_000;
 
+/** What we ask the server for. */
+const FEATURES = ["shared-subscribe"];
+
 const CLOSE_UNAUTHORIZED = 4401;
 const CLOSE_REPLACED = 4409;
 
@@ -34,6 +37,8 @@ export class Signaling extends Emitter {
   #state = "connecting";
   /** @type {WebSocket | null} */
   #socket = null;
+  /** @type {ReadonlySet<string>} */
+  #features = new Set();
   #attempt = 0;
   #refused = false;
   #heardAt = 0;
@@ -54,6 +59,11 @@ export class Signaling extends Emitter {
 
   get state() {
     return this.#state;
+  }
+
+  /** @returns {ReadonlySet<string>} what of `FEATURES` the server grants */
+  get features() {
+    return this.#features;
   }
 
   /**
@@ -91,7 +101,8 @@ export class Signaling extends Emitter {
     if (this.#state === "closed") throw new RheonError("closed", "The client was closed.");
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
-    const user = await authenticate(socket, token);
+    const { userId, username, features } = await authenticate(socket, token);
+    this.#features = new Set(features);
     this.#attempt = 0;
     this.#refused = false;
     this.#heardAt = Date.now();
@@ -99,7 +110,7 @@ export class Signaling extends Emitter {
     socket.onclose = ({ code }) => this.#lost(code);
     this.#heartbeat = setInterval(() => this.#beat(socket), PING_INTERVAL_MS);
     this.#setState("connected");
-    return user;
+    return { userId, username };
   }
 
   /** @param {unknown} data */
@@ -186,7 +197,7 @@ function socketUrl(url) {
 /**
  * @param {WebSocket} socket
  * @param {string} token
- * @returns {Promise<import("./messages.js").User>}
+ * @returns {Promise<import("./messages.js").Authenticated>}
  */
 function authenticate(socket, token) {
   return new Promise((resolve, reject) => {
@@ -200,13 +211,13 @@ function authenticate(socket, token) {
     let opened = false;
     socket.onopen = () => {
       opened = true;
-      socket.send(JSON.stringify({ type: "auth", token }));
+      socket.send(JSON.stringify({ type: "auth", token, features: FEATURES }));
     };
     socket.onmessage = ({ data }) => {
       const message = parse(data);
       if (message?.type === "authenticated") {
         clearTimeout(timer);
-        resolve({ userId: message.userId, username: message.username });
+        resolve(message);
       } else if (message?.type === "error") {
         fail(RheonError.fromServer(message));
       }

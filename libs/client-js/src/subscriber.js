@@ -5,7 +5,7 @@ import { candidateInit } from "./messages.js";
 import { isNewSession, sessionIdentity } from "./session.js";
 
 /**
- * The subscribe connection to one publisher: the server offers, we answer. Offers are handled one after the other. An
+ * A subscribe connection: the server offers, we answer. Offers are handled one after the other. An
  * offer of another session than the last one means that the server made a fresh connection, and so do we.
  *
  * @extends {Emitter<{
@@ -39,11 +39,23 @@ export class Subscriber extends Emitter {
     return this.#pc?.connectionState ?? "new";
   }
 
-  /** @param {string} sdp */
+  /**
+   * @param {string} sdp
+   * @returns {Promise<void>} once it is answered, or has failed
+   */
   handleOffer(sdp) {
     this.#queue = this.#queue.then(() => this.#answer(sdp)).catch((error) => {
       if (!this.#closed) this.emit("error", new RheonError("webrtc", `The browser refused the server's offer: ${error}`));
     });
+    return this.#queue;
+  }
+
+  /**
+   * @param {string} mid
+   * @returns {MediaStreamTrack | undefined} what arrives in a section
+   */
+  trackOf(mid) {
+    return this.#pc?.getTransceivers().find((transceiver) => transceiver.mid === mid)?.receiver.track;
   }
 
   /** @param {import("./messages.js").WireCandidate} candidate */

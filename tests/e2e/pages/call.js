@@ -1,6 +1,15 @@
 // A participant of the client library: joins, publishes, keeps what happened.
 import { RheonClient } from "/rheon/index.js";
 
+window.peerConnections = [];
+const Connection = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Connection {
+  constructor(configuration) {
+    super(configuration);
+    window.peerConnections.push(this);
+  }
+};
+
 export async function join({ url, token, roomName }) {
   const events = [];
   const client = await RheonClient.connect(url, token);
@@ -62,4 +71,11 @@ export async function describe() {
   }));
   const { local, remote } = await room.stats();
   return { client: client.state, room: room.state, events, participants, local, remote: Object.fromEntries(remote) };
+}
+
+/** How many connections bring us media: those with an inbound stream. */
+export function connections() {
+  return window.peerConnections.filter((pc) => pc.connectionState === "connected" && pc.getReceivers().some(
+    ({ track }) => track.readyState === "live" && pc.getSenders().every((sender) => !sender.track),
+  )).length;
 }

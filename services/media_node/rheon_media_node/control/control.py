@@ -6,9 +6,10 @@ Everything here runs in one asyncio loop and never waits between looking and act
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import cast
 
 from rheon_engine.errors import EngineBusy, EngineError
 from rheon_engine.types import Kind
@@ -62,6 +63,7 @@ from rheon_media_node.router.values import (
     Layers,
     OfferId,
     Participant,
+    RoomName,
     TrackId,
     TransportId,
     UserId,
@@ -315,9 +317,13 @@ class MediaControl:
                 publisher = (owner.room, owner.user)
                 transport.association = self.data.publish(publisher, transport, wanted, server=server)
             return
-        followed = [(owner.room, publisher) for publisher in self.rooms.carried(transport.id)]
+        subscription = self.rooms.subscription_on(transport.id)
+        if subscription is None:
+            return
+        followed = [(owner.room, publisher) for publisher in subscription.publishers]
         if transport.association is None:
-            transport.association = self.data.subscribe(followed, transport, wanted, server=server)
+            label_of = _label_with_publisher if subscription.shared else None
+            transport.association = self.data.subscribe(followed, transport, wanted, server=server, label_of=label_of)
         else:
             self.data.follow(transport.association, followed)
 
@@ -405,6 +411,12 @@ class MediaControl:
         transport.subscription = made
         self._align_data(transport)  # other publishers may be carried now
         return made
+
+
+def _label_with_publisher(publisher: Hashable, label: str) -> str:
+    """On a shared connection a data channel's label begins with the user id of its publisher."""
+    _, user = cast("tuple[RoomName, UserId]", publisher)
+    return f"{user}/{label}"
 
 
 def _offered(offer: Offer, negotiation: SubscriptionNegotiation) -> Offered:

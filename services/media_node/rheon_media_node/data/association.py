@@ -92,8 +92,8 @@ class Association:
         """Take a packet of the peer."""
         self._sctp.receive(packet)
 
-    def open(self, like: Channel) -> Channel | None:
-        """Open a channel with the label, protocol, order and reliability of another; None when that cannot be."""
+    def open(self, like: Channel, label: str) -> Channel | None:
+        """Open a channel with the protocol, order and reliability of another; None when that cannot be."""
         if self.over:
             return None
         if len(self._channels) >= limits.MAX_CHANNELS:
@@ -101,7 +101,7 @@ class Association:
             return None
         model = like.carrier
         parameters = RTCDataChannelParameters(
-            label=_ascii(model.label),
+            label=_ascii(label),
             protocol=_ascii(model.protocol),
             ordered=model.ordered,
             maxRetransmits=model.maxRetransmits,

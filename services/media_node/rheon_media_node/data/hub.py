@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
 from rheon_media_node.data.association import Association, Channel, Message
@@ -12,6 +12,9 @@ from rheon_media_node.negotiation import DataChannels
 
 Key = Hashable
 """Names a publisher: the same while it reconnects."""
+
+LabelOf = Callable[[Key, str], str]
+"""What a publisher's label becomes for a subscriber."""
 
 
 @dataclass(slots=True)
@@ -33,6 +36,7 @@ class DataHub:
         self._feeds: dict[Key, _Feed] = {}
         self._publishers: dict[Association, Key] = {}
         self._subscribers: dict[Association, set[Key]] = {}
+        self._labels: dict[Association, LabelOf] = {}
 
     def tables(self) -> dict[str, int]:
         """Sizes: associations, channels, and bytes waiting for subscribers."""
@@ -55,10 +59,23 @@ class DataHub:
         association.start()
         return association
 
-    def subscribe(self, publishers: Iterable[Key], link: Link, remote: DataChannels, *, server: bool) -> Association:
-        """A connection that receives the channels of these publishers, present and future."""
+    def subscribe(
+        self,
+        publishers: Iterable[Key],
+        link: Link,
+        remote: DataChannels,
+        *,
+        server: bool,
+        label_of: LabelOf | None = None,
+    ) -> Association:
+        """A connection that receives the channels of these publishers, present and future.
+
+        With `label_of` under other labels, so that it can tell whose they are.
+        """
         association = self._associate(link, remote, server=server)
         self._subscribers[association] = set()
+        if label_of is not None:
+            self._labels[association] = label_of
         self.follow(association, publishers)
         association.start()
         return association
@@ -74,7 +91,7 @@ class DataHub:
             feed = self._feeds.setdefault(publisher, _Feed())
             feed.mirrors[subscriber] = {}
             for channel in feed.channels:
-                self._mirror(feed, subscriber, channel)
+                self._mirror(publisher, subscriber, channel)
 
     def end(self, association: Association) -> None:
         """End an association, of a publisher or of a subscriber."""
@@ -82,6 +99,7 @@ class DataHub:
         for publisher in list(self._subscribers.get(association, ())):
             self._unfollow(association, publisher)
         self._subscribers.pop(association, None)
+        self._labels.pop(association, None)
         published = self._publishers.pop(association, None)
         if published is not None:
             self._feeds[published].source = None
@@ -98,7 +116,7 @@ class DataHub:
             return
         feed.channels.append(channel)
         for subscriber in feed.mirrors:
-            self._mirror(feed, subscriber, channel)
+            self._mirror(self._publishers[association], subscriber, channel)
 
     def channel_closed(self, association: Association, channel: Channel) -> None:
         """Close the mirrors of a publisher's channel; forget a mirror that its subscriber closed."""
@@ -134,11 +152,12 @@ class DataHub:
         publisher = self._publishers.get(association)
         return None if publisher is None else self._feeds.get(publisher)
 
-    @staticmethod
-    def _mirror(feed: _Feed, subscriber: Association, channel: Channel) -> None:
-        mirror = subscriber.open(channel)
+    def _mirror(self, publisher: Key, subscriber: Association, channel: Channel) -> None:
+        label_of = self._labels.get(subscriber)
+        label = channel.carrier.label
+        mirror = subscriber.open(channel, label if label_of is None else label_of(publisher, label))
         if mirror is not None:
-            feed.mirrors[subscriber][channel] = mirror
+            self._feeds[publisher].mirrors[subscriber][channel] = mirror
 
     def _unfollow(self, subscriber: Association, publisher: Key) -> None:
         self._subscribers[subscriber].remove(publisher)

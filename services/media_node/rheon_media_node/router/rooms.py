@@ -73,10 +73,10 @@ class Rooms:
         """Every member of every room."""
         return [member for room in self._rooms.values() for member in room.members.values()]
 
-    def carried(self, transport: TransportId) -> tuple[UserId, ...]:
-        """The publishers a subscribe transport carries."""
+    def subscription_on(self, transport: TransportId) -> Subscription | None:
+        """The subscribe connection of a transport."""
         found = self._find(transport)
-        return () if found is None or found[2] is None else tuple(found[2].publishers)
+        return None if found is None else found[2]
 
     def publishes_data(self, room: RoomName, user: UserId) -> bool:
         """Whether a user of the room has data channels."""

@@ -153,6 +153,17 @@ async def test_one_connection_may_follow_several_publishers() -> None:
         await until(lambda: bob.peer.closed == ["a"])
 
 
+async def test_a_connection_of_several_publishers_is_told_by_labels_whose_channels_are_whose() -> None:
+    async with World() as world:
+        ada = await world.publisher("ada")
+        bob = await world.subscriber("ada", "eve", label_of=lambda publisher, label: f"{publisher}/{label}")
+        await ada.peer.opened("chat")
+        eve = await world.publisher("eve")
+        (await eve.peer.opened("chat")).send("from eve")
+        await until(lambda: bob.peer.messages["eve/chat"] == ["from eve"])
+        assert set(bob.peer.channels) == {"ada/chat", "eve/chat"}
+
+
 async def test_nothing_is_taken_from_subscribers() -> None:
     async with World() as world:
         ada, bob = await world.publisher("ada"), await world.subscriber("ada")

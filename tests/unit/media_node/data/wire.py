@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from rheon_media_node.data import Association, DataHub
+from rheon_media_node.data.hub import LabelOf
 from rheon_media_node.dtls import DtlsEndpoint, DtlsIdentity
 from rheon_media_node.negotiation import DataChannels
 from tests.support.data_peer import DataPeer
@@ -79,10 +80,16 @@ class World:
         wire.association = self.hub.publish(name, wire, DataChannels("0", 5000, 65536), server=True)
         return await self._started(wire)
 
-    async def subscriber(self, *names: str, loss: Loss = lambda: False, max_message_size: int = 65536) -> Wire:
+    async def subscriber(
+        self,
+        *names: str,
+        loss: Loss = lambda: False,
+        max_message_size: int = 65536,
+        label_of: LabelOf | None = None,
+    ) -> Wire:
         wire = Wire(loss)
         remote = DataChannels("0", 5000, max_message_size)
-        wire.association = self.hub.subscribe(names, wire, remote, server=True)
+        wire.association = self.hub.subscribe(names, wire, remote, server=True, label_of=label_of)
         return await self._started(wire)
 
     async def _started(self, wire: Wire) -> Wire:
