@@ -33,6 +33,8 @@ fn faultless() -> (Vec<Record>, Log) {
         rate: 90_000,
     };
     log.clock(STREAM, clock);
+    // Its first packet comes ahead of its first report.
+    log.arrived(0, STREAM, 0);
     log.reported(0, STREAM);
     let records: Vec<_> = (0..90_u32)
         .map(|i| {
