@@ -75,6 +75,7 @@ mod random;
 mod receive_stream;
 mod reception;
 mod ring;
+mod round_trip;
 mod sent_ring;
 mod shared;
 mod source;

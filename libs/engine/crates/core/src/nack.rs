@@ -1,7 +1,7 @@
 //! Which packets of a publisher's streams are missing, and when to ask for them again (RFC 4585 §6.2.1).
 //!
 //! One list per transport, so that its bound is one number and requests go out batched. A missing packet is asked for
-//! shortly after the gap showed (reordering fills most gaps by itself), then no more often than once per round trip.
+//! shortly after the gap showed (reordering fills most gaps by itself), then not before the answer must have come.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const REORDERING: Duration = Duration::from_millis(5);
 const MAX_TRIES: u8 = 10;
 /// Nobody waits longer for a packet.
 const MAX_AGE: Duration = Duration::from_secs(1);
-/// Least time between two requests, however short the round trip.
+/// Least time between two requests, however fast the answers.
 const MIN_RETRY: Duration = Duration::from_millis(20);
 /// A larger gap is no loss to repair: the ring could not take the packets.
 const MAX_GAP: u64 = 500;
@@ -87,13 +87,13 @@ impl NackList {
         self.next
     }
 
-    /// Numbers to ask for now, as (SSRC, index) sorted, into `out`.
-    pub(crate) fn collect(&mut self, now: Now, rtt: Duration, out: &mut Vec<(u32, u64)>) {
+    /// Numbers to ask for now, as (SSRC, index) sorted, into `out`. `answer_time`: how long an answer may take.
+    pub(crate) fn collect(&mut self, now: Now, answer_time: Duration, out: &mut Vec<(u32, u64)>) {
         out.clear();
         if self.next.is_none_or(|next| next > now) {
             return;
         }
-        let retry = rtt.max(MIN_RETRY);
+        let retry = answer_time.max(MIN_RETRY);
         self.missing
             .retain(|missing| missing.tries < MAX_TRIES && now.since(missing.since) < MAX_AGE);
         for missing in self.missing.iter_mut().filter(|missing| missing.due <= now) {

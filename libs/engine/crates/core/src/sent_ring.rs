@@ -24,7 +24,7 @@ pub(crate) struct Sent {
     picture: u16,
     tl0: u8,
     pub(crate) layer: u8,
-    /// 0: the entry is empty; else 1 and the number of resends.
+    /// 0: the entry is empty; else 1 and the number of resends, to which coming late counts as one.
     sends: u8,
 }
 
@@ -53,6 +53,8 @@ impl Sent {
 pub(crate) struct SentRing {
     /// Empty until the first packet.
     entries: Vec<Sent>,
+    /// Highest number sent under.
+    newest: u64,
 }
 
 fn millis(now: Now) -> u32 {
@@ -72,6 +74,9 @@ impl SentRing {
         if self.entries.is_empty() {
             self.entries.resize(SENT_PACKETS, Sent::default());
         }
+        // Of a packet that comes late the gap was seen, and asked about: the first request is answered already.
+        let sends = if output < self.newest { 2 } else { 1 };
+        self.newest = self.newest.max(output);
         if let Some(entry) = self.entries.get_mut((output % SENT_PACKETS as u64) as usize) {
             *entry = Sent {
                 output: output as u32,
@@ -81,7 +86,7 @@ impl SentRing {
                 picture: ids.picture,
                 tl0: ids.tl0,
                 layer,
-                sends: 1,
+                sends,
             };
         }
     }
@@ -132,6 +137,18 @@ mod tests {
             })
             .collect();
         assert_eq!(resent, [10, 110, 210]);
+    }
+
+    #[test]
+    fn a_packet_that_came_late_answers_the_request_for_it() {
+        let mut ring = SentRing::default();
+        for (output, millis) in [(1, 0), (3, 10), (2, 20)] {
+            ring.insert(output, output, 1, 0, SentIds::default(), Now::from_millis(millis));
+        }
+        let asked = |output, millis| ring.get(output, Now::from_millis(millis), RTT).err();
+        assert_eq!(asked(2, 25), Some(NotResent::Repeat));
+        assert_eq!(asked(2, 120), None);
+        assert_eq!(asked(3, 25), None);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! One peer connection: its addresses, its keys, what it receives (`reception`) and how it sends.
 
-use std::time::Duration;
-
 use rheon_engine_wire::dependency_descriptor;
 use rheon_engine_wire::rtp::{HeaderWriter, abs_send_time};
 use rheon_engine_wire::srtp::{Profile, ReceiveContext, SendContext};
@@ -16,12 +14,8 @@ use crate::now::Now;
 use crate::packet::Passthrough;
 use crate::parameters::{ExtensionIds, IceCredentials};
 use crate::reception::Reception;
+use crate::round_trip::RoundTrip;
 use crate::timers::Armed;
-
-/// Round trip assumed until one was measured.
-const DEFAULT_RTT: Duration = Duration::from_millis(100);
-/// Longest round trip believed.
-const MAX_RTT: Duration = Duration::from_secs(5);
 
 /// Keys in both directions.
 struct Keys {
@@ -86,7 +80,7 @@ pub(crate) struct Transport {
     pub(crate) rtcp_ssrc: Ssrc,
     /// Next transport-wide sequence number.
     next_sequence: u16,
-    rtt: Option<Duration>,
+    pub(crate) round_trip: RoundTrip,
     /// When sender reports are due next; `None`: nothing was sent since the last ones.
     pub(crate) sender_reports_due: Option<Now>,
     pub(crate) armed: Armed,
@@ -111,7 +105,7 @@ impl Transport {
             retired: KeyedMap::with_hasher(keys),
             rtcp_ssrc,
             next_sequence: 0,
-            rtt: None,
+            round_trip: RoundTrip::default(),
             sender_reports_due: None,
             armed: Armed::default(),
             counters: TransportCounters::default(),
@@ -154,22 +148,6 @@ impl Transport {
     #[inline]
     pub(crate) fn can_send(&self) -> bool {
         self.keys.is_some() && self.ice.destination().is_some()
-    }
-
-    /// Last measured round trip.
-    pub(crate) fn measured_rtt(&self) -> Option<Duration> {
-        self.rtt
-    }
-
-    /// Round trip to reckon with.
-    pub(crate) fn rtt(&self) -> Duration {
-        self.rtt.unwrap_or(DEFAULT_RTT)
-    }
-
-    /// A round trip was measured: smoothed as RFC 6298 does.
-    pub(crate) fn measured(&mut self, rtt: Duration) {
-        let rtt = rtt.min(MAX_RTT);
-        self.rtt = Some(self.rtt.map_or(rtt, |before| (before * 7 + rtt) / 8));
     }
 
     /// First index an SSRC may be sent under.

@@ -79,7 +79,7 @@ impl Worker {
         // One is on its way to it, or it has not even started.
         let on_its_way = forward
             .key_frame_sent
-            .is_some_and(|sent| now.since(sent) < transport.rtt());
+            .is_some_and(|sent| now.since(sent) < transport.round_trip.typical());
         if on_its_way || forward.catch_up.is_some() {
             return;
         }
@@ -150,7 +150,7 @@ impl Worker {
             Some(Origin::Local { transport }) => self
                 .transports
                 .get(transport)
-                .map_or(REMOTE_RTT, crate::transport::Transport::rtt),
+                .map_or(REMOTE_RTT, |transport| transport.round_trip.typical()),
             _ => REMOTE_RTT,
         }
     }

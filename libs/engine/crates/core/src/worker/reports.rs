@@ -177,9 +177,9 @@ impl Worker {
         let Some(transport) = self.transports.get_mut(slot) else {
             return;
         };
-        let rtt = transport.rtt();
+        let answer_time = transport.round_trip.answer_time();
         let mut missing = std::mem::take(&mut self.scratch.missing);
-        transport.reception.nacks.collect(now, rtt, &mut missing);
+        transport.reception.nacks.collect(now, answer_time, &mut missing);
         for of_one_ssrc in missing.chunk_by(|a, b| a.0 == b.0) {
             let Some((media, _)) = of_one_ssrc.first() else {
                 continue;

@@ -28,7 +28,7 @@ impl Worker {
         let output = forward.unwrap(sequence);
         let sent = forward
             .sent
-            .get(output, now, transport.rtt())
+            .get(output, now, transport.round_trip.typical())
             .map_err(|refused| match refused {
                 NotResent::Gone => DropReason::RetransmissionGone,
                 NotResent::Repeat => DropReason::RetransmissionRepeat,

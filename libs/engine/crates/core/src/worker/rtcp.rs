@@ -162,7 +162,7 @@ impl Worker {
         forward.counters.packets_lost = u64::try_from(report.cumulative_lost).unwrap_or(0);
         let rtt = forward.round_trip(report.last_sender_report, report.delay_since_last, now);
         if let (Some(rtt), Some(transport)) = (rtt, self.transports.get_mut(slot)) {
-            transport.measured(rtt);
+            transport.round_trip.measure(rtt);
         }
         let Some(source) = self.sources.get_mut(forward.source) else {
             return;
@@ -207,7 +207,7 @@ impl Worker {
                 let delay =
                     Duration::from_micros(u64::from(entry.delay_since_last).saturating_mul(1_000_000) >> 16);
                 if let Some(rtt) = now.since(sent).checked_sub(delay) {
-                    transport.measured(rtt);
+                    transport.round_trip.measure(rtt);
                 }
             }
             XrBlock::Other { .. } => {}

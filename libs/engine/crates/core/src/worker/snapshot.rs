@@ -100,7 +100,8 @@ fn transport_stats(transport: &Transport) -> TransportStats {
         packets_sent: counters.packets_sent,
         bytes_sent: counters.bytes_sent,
         round_trip_time_us: transport
-            .measured_rtt()
+            .round_trip
+            .measured()
             .map_or(0, |rtt| u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)),
         tuples: u32::try_from(transport.ice.tuples().len()).unwrap_or(u32::MAX),
         feedback_received: counters.feedback_received,
