@@ -4,8 +4,8 @@ import { startSfuClient } from "/clients/sfu-client.js";
 const VIDEO = { width: 320, height: 180, frameRate: 10 };
 
 /** Publishes and, if `views`, plays what others publish; keeps the messages the server sent. */
-export async function startSfu({ url, token, roomName, views }) {
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: VIDEO });
+export async function startSfu({ url, token, roomName, views, video = VIDEO }) {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video });
   const messages = [];
   const firstFrames = new Map();
   const onTrack = (publisherId, { track }) => {

@@ -36,7 +36,7 @@ SUPPORTED = Capabilities(
     codecs=frozenset({"opus", "PCMU", "PCMA", "VP8", "VP9", "H264", "AV1"}),
     extensions=EVERYTHING.extensions - {HeaderExtension.DEPENDENCY_DESCRIPTOR, HeaderExtension.VIDEO_LAYERS_ALLOCATION},
     red=False,
-    simulcast=False,
+    simulcast=True,
     data_channels=True,
 )
 """All that the rest of the node carries as well."""
