@@ -22,11 +22,11 @@ TIMEOUT = 20_000
 
 
 @asynccontextmanager
-async def joined(browser: Browser, dev: Service, name: str, room: str) -> AsyncIterator[Page]:
+async def joined(browser: Browser, dev: Service, name: str, room: str, *, picture: str = "low") -> AsyncIterator[Page]:
     async with open_page(browser, f"{dev.url}/") as page:
         await page.get_by_label("Your name").fill(name)
         await page.get_by_label("Room").fill(room)
-        await page.get_by_label("Picture").select_option("low")
+        await page.get_by_label("Picture").select_option(picture)
         await page.get_by_role("button", name="Join", exact=True).click()
         await expect(page.get_by_role("heading", name=room)).to_be_visible(timeout=TIMEOUT)
         yield page
@@ -57,6 +57,26 @@ async def test_two_participants_see_each_other(browser: Browser, dev: Service, a
             await expect(grace.get_by_role("heading", name="Join a call")).to_be_visible()
             await expect(ada.get_by_role("article", name="Grace Hopper")).to_have_count(0, timeout=TIMEOUT)
         await expect(ada.get_by_text("Only you")).to_be_visible()
+
+
+async def test_a_person_chooses_the_size_of_a_picture(browser: Browser, dev: Service, artifacts: Path) -> None:
+    room = "Gallery"
+    async with (
+        joined(browser, dev, "Ada Lovelace", room, picture="standard"),
+        joined(browser, dev, "Grace Hopper", room) as grace,
+    ):
+        tile = grace.get_by_role("article", name="Ada Lovelace")
+        choice = tile.get_by_label("Picture of Ada Lovelace")
+        # The browser adds layers as its bandwidth estimate grows.
+        await expect(tile).to_contain_text("640 \u00d7 360", timeout=3 * TIMEOUT)
+        await choice.select_option("Low")
+        await expect(tile).to_contain_text("320 \u00d7 180", timeout=TIMEOUT)
+        await grace.screenshot(path=artifacts / "demo-layers.png")
+        await choice.select_option("Medium")
+        await expect(tile).to_contain_text("640 \u00d7 360", timeout=TIMEOUT)
+        await expect(tile).to_have_class(re.compile("showing"))
+        await grace.set_viewport_size({"width": 390, "height": 780})
+        await grace.screenshot(path=artifacts / "demo-layers-narrow.png")
 
 
 async def test_the_call_comes_back_after_the_server_was_started_anew(browser: Browser) -> None:

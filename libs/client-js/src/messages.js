@@ -16,6 +16,7 @@
  *   | {type: "subscribe-request", roomName: string, publisherId: number}
  *   | {type: "subscribe-answer", roomName: string, publisherId?: number, connectionId?: string, answer: string}
  *   | {type: "unsubscribe", roomName: string, publisherId?: number}
+ *   | {type: "set-preferred-layer", roomName: string, publisherId: number, spatial: number, temporal: number}
  *   | {type: "set-muted", roomName: string, kind: "audio" | "video", muted: boolean}
  *   | {type: "ping"}} ClientMessage
  */

@@ -1,6 +1,7 @@
 import { RheonError } from "./errors.js";
 import { Emitter } from "./events.js";
 import { candidateInit } from "./messages.js";
+import { encodingsOf } from "./simulcast.js";
 
 const ANSWER_TIMEOUT_MS = 15_000;
 
@@ -26,7 +27,9 @@ export class Publisher extends Emitter {
   constructor(stream, channels, send) {
     super();
     this.#send = send;
-    for (const track of stream.getTracks()) this.#pc.addTrack(track, stream);
+    for (const track of stream.getTracks()) {
+      this.#pc.addTransceiver(track, { direction: "sendonly", streams: [stream], sendEncodings: encodingsOf(track) });
+    }
     for (const channel of channels) channel.attach(this.#pc);
     this.#pc.onconnectionstatechange = () => this.emit("state", this.#pc.connectionState);
   }

@@ -10,6 +10,7 @@ import { Receiving } from "./receiving.js";
  * @typedef {import("./stats.js").MediaStats} MediaStats
  */
 
+const HIGHEST_LAYER = 2;
 const JOIN_TIMEOUT_MS = 10_000;
 
 /**
@@ -43,6 +44,8 @@ export class Room extends Emitter {
   /** @type {Set<"audio" | "video">} kinds of what we publish that are muted */
   #muted = new Set();
   #receiving;
+  /** @type {Map<number, {spatial: number, temporal: number}>} the highest wanted, by publisher id */
+  #preferredLayers = new Map();
   /** @type {Set<DataChannel>} what we opened */
   #data = new Set();
 
@@ -172,6 +175,21 @@ export class Room extends Emitter {
     if (this.#publishing?.published) this.#sendMuted(kind, muted);
   }
 
+  /**
+   * Bounds the layers in which we receive a publisher's video: less than the highest saves bandwidth where the picture
+   * is small. Holds for later connections and tracks as well, until the publisher leaves the room.
+   *
+   * @param {number} publisherId
+   * @param {import("./simulcast.js").PreferredLayer} layer what is left out is not bounded
+   */
+  setPreferredLayer(publisherId, { spatial = HIGHEST_LAYER, temporal = HIGHEST_LAYER }) {
+    const participant = this.participants.get(publisherId);
+    if (!participant) return;
+    this.#preferredLayers.set(publisherId, { spatial, temporal });
+    // Before there is a picture the server may not know the subscription: it is told with the first track.
+    if (participant.stream.getVideoTracks().length > 0) this.#sendPreferredLayer(publisherId);
+  }
+
   /** Leaves the room. */
   leave() {
     this.#send({ type: "leave-room", roomName: this.name });
@@ -248,6 +266,8 @@ export class Room extends Emitter {
     } else if (message.requestType?.startsWith("subscribe-")) {
       // A publisher that is gone is announced again when it is back.
       if (error.retryable) this.#receiving.retry(message.publisherId);
+    } else if (message.requestType === "set-preferred-layer") {
+      // The subscription is just gone; the next one is told again.
     } else {
       return false;
     }
@@ -304,6 +324,7 @@ export class Room extends Emitter {
   /** @param {number} userId */
   #remove(userId) {
     this.#unsubscribe(userId);
+    this.#preferredLayers.delete(userId);
     const participant = this.participants.get(userId);
     if (this.participants.delete(userId) && participant) this.emit("participant-left", participant);
   }
@@ -352,6 +373,12 @@ export class Room extends Emitter {
     this.#send({ type: "set-muted", roomName: this.name, kind, muted });
   }
 
+  /** @param {number} publisherId */
+  #sendPreferredLayer(publisherId) {
+    const layer = this.#preferredLayers.get(publisherId);
+    if (layer) this.#send({ type: "set-preferred-layer", roomName: this.name, publisherId, ...layer });
+  }
+
   #receive() {
     const receiving = this.#receiving;
     const known = (/** @type {number} */ publisherId) => this.participants.get(publisherId);
@@ -359,6 +386,7 @@ export class Room extends Emitter {
       const participant = known(publisherId);
       if (!participant) return;
       participant.stream.addTrack(track);
+      if (track.kind === "video") this.#sendPreferredLayer(publisherId);
       this.emit("track", { participant, track });
     });
     receiving.on("track-removed", ({ publisherId, track }) => {

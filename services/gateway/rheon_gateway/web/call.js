@@ -141,7 +141,7 @@ class CallScreen {
     view.leave.addEventListener("click", () => ended(null), { signal });
     view.invite.addEventListener("click", () => void this.#copyInvitation(), { signal });
     document.addEventListener("keydown", (event) => {
-      if (event.target instanceof HTMLInputElement) return;
+      if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
       if (event.key === "m") this.#toggle("audio");
       if (event.key === "v") this.#toggle("video");
@@ -150,8 +150,9 @@ class CallScreen {
 
   /** @param {import("./client/index.js").Participant} participant */
   #added(participant) {
-    const tile = new Tile(participant.username);
-    this.#tiles.set(participant.userId, tile);
+    const { userId, username } = participant;
+    const tile = new Tile(username, { preferLayer: (layer) => this.room.setPreferredLayer(userId, layer) });
+    this.#tiles.set(userId, tile);
     view.grid.append(tile.element);
     this.#changed(participant);
     this.#count();

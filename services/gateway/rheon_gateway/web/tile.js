@@ -2,6 +2,11 @@ import { byId } from "./dom.js";
 
 const AVATAR_COLOURS = ["#3f5fbd", "#7a4fb5", "#b04a83", "#b0593f", "#8a7430", "#3f8561", "#2f7f93"];
 
+/** @typedef {import("./client/simulcast.js").PreferredLayer} PreferredLayer */
+
+/** @type {Record<string, PreferredLayer>} by the choice's value */
+const LAYERS = { auto: {}, low: { spatial: 0 }, medium: { spatial: 1 }, high: { spatial: 2 } };
+
 /** One participant on the screen: picture or initials, name, state and figures. */
 export class Tile {
   #video;
@@ -9,15 +14,18 @@ export class Tile {
   #state;
   #stats;
   #muted;
+  #layer;
   /** @type {MediaStreamTrack | undefined} */
   #track;
   #cameraOff = false;
+  #self;
 
   /**
    * @param {string} name
-   * @param {{self?: boolean}} [options] self: mirrored, and silent
+   * @param {{self?: boolean, preferLayer?: (layer: PreferredLayer) => void}} [options] self: mirrored, and silent;
+   *   preferLayer: the person chose a size of the picture
    */
-  constructor(name, { self = false } = {}) {
+  constructor(name, { self = false, preferLayer } = {}) {
     const fragment = /** @type {DocumentFragment} */ (byId("tile-template", HTMLTemplateElement).content.cloneNode(true));
     const find = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (fragment.querySelector(selector));
     this.element = find(".tile");
@@ -26,6 +34,10 @@ export class Tile {
     this.#state = find(".tile-state");
     this.#stats = find(".tile-stats");
     this.#muted = find(".tile-muted");
+    this.#layer = /** @type {HTMLSelectElement} */ (find(".tile-layer"));
+    this.#layer.setAttribute("aria-label", `Picture of ${name}`);
+    this.#layer.addEventListener("change", () => preferLayer?.(LAYERS[this.#layer.value] ?? {}));
+    this.#self = self;
     this.#video.muted = self;
     this.#video.classList.toggle("mirrored", self);
     this.#video.addEventListener("resize", () => this.#show());
@@ -75,6 +87,7 @@ export class Tile {
     const live = track?.readyState === "live" && !track.muted && track.enabled;
     const showing = live && !this.#cameraOff && this.#video.videoWidth > 0;
     this.element.classList.toggle("showing", Boolean(showing));
+    this.#layer.hidden = !showing || this.#self;
   }
 }
 
