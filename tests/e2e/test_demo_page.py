@@ -62,13 +62,16 @@ async def test_two_participants_see_each_other(browser: Browser, dev: Service, a
 async def test_a_person_chooses_the_size_of_a_picture(browser: Browser, dev: Service, artifacts: Path) -> None:
     room = "Gallery"
     async with (
-        joined(browser, dev, "Ada Lovelace", room, picture="standard"),
+        joined(browser, dev, "Ada Lovelace", room, picture="standard") as ada,
         joined(browser, dev, "Grace Hopper", room) as grace,
     ):
         tile = grace.get_by_role("article", name="Ada Lovelace")
         choice = tile.get_by_label("Picture of Ada Lovelace")
         # The browser adds layers as its bandwidth estimate grows.
         await expect(tile).to_contain_text("640 \u00d7 360", timeout=3 * TIMEOUT)
+        # What is sent in two layers counts as one picture.
+        own = re.compile(r"640 \u00d7 360\D*([12]?\d|3[0-5]) frames/s")
+        await expect(ada.get_by_role("article", name="Ada Lovelace (you)")).to_contain_text(own, timeout=TIMEOUT)
         await choice.select_option("Low")
         await expect(tile).to_contain_text("320 \u00d7 180", timeout=TIMEOUT)
         await grace.screenshot(path=artifacts / "demo-layers.png")

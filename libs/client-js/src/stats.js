@@ -34,10 +34,14 @@ export class StatsMeter {
       if (entry.type === `${direction}-rtp`) {
         sample.bytes += entry.bytesReceived ?? entry.bytesSent ?? 0;
         sample.packets += entry.packetsReceived ?? entry.packetsSent ?? 0;
-        sample.frames += entry.framesDecoded ?? entry.framesEncoded ?? 0;
+        // What is sent in layers is one picture all the same: the largest, at the rate of the fastest.
+        if (direction === "inbound") sample.frames += entry.framesDecoded ?? 0;
+        else sample.frames = Math.max(sample.frames, entry.framesEncoded ?? 0);
         if (direction === "inbound") sample.lost += entry.packetsLost ?? 0;
-        stats.width ||= entry.frameWidth ?? 0;
-        stats.height ||= entry.frameHeight ?? 0;
+        if ((entry.frameWidth ?? 0) > stats.width) {
+          stats.width = entry.frameWidth;
+          stats.height = entry.frameHeight ?? 0;
+        }
       } else if (entry.type === "remote-inbound-rtp" && direction === "outbound") {
         sample.lost += entry.packetsLost ?? 0;
       } else if (entry.type === "candidate-pair" && entry.nominated) {
