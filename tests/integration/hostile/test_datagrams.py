@@ -149,6 +149,13 @@ async def test_checks_from_more_addresses_than_a_peer_has(site: HostileSite) -> 
         assert sum(bool(stranger.answers) for stranger in strangers) == 7
 
 
+async def test_checks_from_the_address_of_another(site: HostileSite) -> None:
+    """An admitted peer that can forge a source address must not take that address' call away."""
+    async with site.unharmed("tuple-taken"), site.publisher(ROOM, "audio") as (_, peer, _):
+        await site.flood(site.witness.publisher.datagram, [authentic(peer) for _ in range(20)])
+        await still_admitted(peer)
+
+
 async def test_checks_for_nobody(site: HostileSite) -> None:
     async with site.unharmed("stun-unknown-ufrag"), site.stranger() as stranger:
         message = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)

@@ -36,6 +36,8 @@ drop_reasons! {
     StunIntegrity = "stun-integrity",
     /// Eight addresses already passed a check of this transport.
     TupleCap = "tuple-cap",
+    /// A check from an address that another transport was checked from within the last ten seconds.
+    TupleTaken = "tuple-taken",
     /// SRTP before keys were agreed, or DTLS and media to send without an address.
     NotConnected = "not-connected",
     /// SRTP packet seen before, or too old to tell.

@@ -17,6 +17,9 @@ use crate::parameters::IceCredentials;
 /// Consent expires after this (RFC 7675 §5.1).
 pub(crate) const CONSENT: Duration = Duration::from_secs(30);
 
+/// A tuple is its transport's for this long after a check: peers check at least every six seconds (RFC 7675 §5.1).
+const HOLD: Duration = Duration::from_secs(10);
+
 /// A pair of addresses: our socket's and the peer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tuple {
@@ -224,6 +227,13 @@ impl Ice {
     fn move_to(&mut self, tuple: Tuple) {
         self.selected = Some(tuple);
         self.nominated = None;
+    }
+
+    /// It passed a check on this tuple lately: no other transport may take the tuple.
+    pub(crate) fn holds(&self, tuple: Tuple, now: Now) -> bool {
+        self.tuples
+            .iter()
+            .any(|known| known.tuple == tuple && now.since(known.checked) < HOLD)
     }
 
     /// A tuple not in use and not checked for so long that its consent would have expired.

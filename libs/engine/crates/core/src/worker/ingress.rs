@@ -77,6 +77,13 @@ impl Worker {
         request: &BindingRequest<'_>,
         len: usize,
     ) -> Result<(), DropReason> {
+        let held = self.tuples.get(&tuple).is_some_and(|owner| {
+            *owner != slot
+                && self
+                    .transports
+                    .get(*owner)
+                    .is_some_and(|owner| owner.ice.holds(tuple, now))
+        });
         let transport = self
             .transports
             .get_mut(slot)
@@ -87,6 +94,11 @@ impl Worker {
             .ok_or(DropReason::StunUnknownUfrag)?;
         if !request.authenticate(key) {
             return Err(DropReason::StunIntegrity);
+        }
+        // A tuple goes over to another transport only once its owner has gone quiet: the peer made a new connection from
+        // the same port. Sooner, somebody with credentials of its own could take a call away by a forged address.
+        if held {
+            return Err(DropReason::TupleTaken);
         }
         let out = &mut self.scratch.bytes;
         out.clear();
@@ -101,8 +113,6 @@ impl Worker {
             return Ok(());
         }
         stun::write_binding_success(out, &request.transaction_id, tuple.remote, key);
-        // A tuple that authenticates to another transport now belongs to that one: the peer made a new connection
-        // from the same port.
         let check = Check {
             transaction_id: request.transaction_id,
             nominates: request.use_candidate || request.nomination.is_some(),

@@ -157,3 +157,27 @@ fn closing_leaves_nothing_behind() {
     net.pass_millis(120_000);
     assert_eq!(net.worker.next_timeout(), None);
 }
+
+#[test]
+fn an_address_in_use_is_not_given_to_another_transport() {
+    let mut net = Net::new();
+    let victim = net.peer(1);
+    let other = net.peer(2);
+    let address = net.peers[victim].address;
+    net.peers[victim].stun.clear();
+
+    let forged = net.peers[other].check(true);
+    net.datagram(address, forged);
+    assert_eq!(net.dropped(DropReason::TupleTaken), 1);
+    assert!(net.peers[victim].stun.is_empty());
+    net.add_track(victim, 10, opus(1));
+    net.rtp(victim, &audio_packet(1, 0));
+    assert_eq!(net.worker.stats(net.now).layers[0].packets, 1);
+
+    // Its owner quiet for long: the same port now carries a new connection.
+    net.pass_millis(10_001);
+    let moved = net.peers[other].check(true);
+    net.datagram(address, moved);
+    assert_eq!(net.dropped(DropReason::TupleTaken), 1);
+    assert_eq!(net.peers[victim].stun.len(), 1);
+}
