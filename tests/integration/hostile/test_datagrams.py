@@ -152,6 +152,7 @@ async def test_checks_from_more_addresses_than_a_peer_has(site: HostileSite) -> 
 async def test_checks_from_the_address_of_another(site: HostileSite) -> None:
     """An admitted peer that can forge a source address must not take that address' call away."""
     async with site.unharmed("tuple-taken"), site.publisher(ROOM, "audio") as (_, peer, _):
+        assert site.witness is not None
         await site.flood(site.witness.publisher.datagram, [authentic(peer) for _ in range(20)])
         await still_admitted(peer)
 
