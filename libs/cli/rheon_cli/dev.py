@@ -27,7 +27,7 @@ TOKEN_LIFETIME_SECONDS = 24 * 3600
 def _run(given: dict[str, Any]) -> None:
     node_settings = load(MediaNodeSettings, given, defaults={"grpc_bind": "127.0.0.1:0"})
     gateway_settings = load(GatewaySettings, given, defaults={"dev_mode": True})
-    configure_logging(gateway_settings.log_level)
+    configure_logging(gateway_settings.log_level, json=gateway_settings.log_json)
     run_until_stopped(lambda stop: _serve(gateway_settings, node_settings, stop))
 
 

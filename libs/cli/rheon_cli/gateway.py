@@ -17,7 +17,7 @@ HELP = "Run a gateway: WebSocket signaling, authentication, placement. Needs JWT
 
 def _run(given: dict[str, Any]) -> None:
     settings = load(GatewaySettings, given)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, json=settings.log_json)
     run_until_stopped(lambda stop: _serve(settings, stop))
 
 

@@ -18,7 +18,7 @@ HELP = "Run a media node: it forwards encrypted media for the gateways that call
 
 def _run(given: dict[str, Any]) -> None:
     settings = load(MediaNodeSettings, given)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, json=settings.log_json)
     run_until_stopped(lambda stop: _serve(settings, stop))
 
 

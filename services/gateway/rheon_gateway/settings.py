@@ -43,6 +43,9 @@ class GatewaySettings(BaseSettings):
         validation_alias=AliasChoices("LOG_LEVEL", "RUST_LOG"),
         description="error, warning, info, debug or trace",
     )
+    log_json: bool = Field(
+        default=False, validation_alias="LOG_JSON", description="write log lines as JSON instead of for people"
+    )
     node_id: str = Field(
         default_factory=lambda: f"gateway-{uuid4().hex[:12]}",
         min_length=1,
