@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import time
@@ -138,4 +139,27 @@ async def test_a_viewer_gets_the_layer_it_prefers(browser: Browser, pages_url: s
         assert after["pliCount"] == before["pliCount"]
         assert after["totalFreezesDuration"] - before["totalFreezesDuration"] <= LONGEST_FREEZE
         assert after["packetsLost"] == 0
+        assert await key_frame_requests(publisher) - requests <= allowed
+
+
+async def test_viewers_get_different_layers_and_share_key_frames(
+    browser: Browser, pages_url: str, dev: Service
+) -> None:
+    room = "three layers for two"
+    async with (
+        publisher_of_layers(browser, pages_url, dev, room) as publisher,
+        sfu_page(browser, pages_url, dev, 42, room) as first,
+        sfu_page(browser, pages_url, dev, 43, room) as second,
+    ):
+        await until_width(first, WIDTHS[2], within=LAYERS_WITHIN)
+        await prefer(first, room, 0)
+        await until_width(first, WIDTHS[0])
+        await until_width(second, WIDTHS[2])
+        await prefer(first, room, 2)
+        await until_width(first, WIDTHS[2])
+
+        requests, started = await key_frame_requests(publisher), time.monotonic()
+        await asyncio.gather(prefer(first, room, 1), prefer(second, room, 1))
+        await asyncio.gather(until_width(first, WIDTHS[1]), until_width(second, WIDTHS[1]))
+        allowed = 1 + math.floor((time.monotonic() - started) / GATE_INTERVAL)
         assert await key_frame_requests(publisher) - requests <= allowed
