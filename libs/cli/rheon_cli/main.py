@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version as distribution_version
 from importlib.util import find_spec
 
 import typer
 
 from rheon_cli import tokens
+
+# gRPC's core writes peers' addresses to standard error, past our logging. Failures reach us as exceptions anyway. It
+# reads this once, when it is first imported.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 app = typer.Typer(
     name="rheon",
