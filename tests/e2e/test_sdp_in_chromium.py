@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from rheon_media_node.negotiation import OfferKind, Refusal, classify_offer, read_description
+from rheon_media_node.negotiation.capabilities import SUPPORTED
 from rheon_media_node.sdp import Setup
 from tests.e2e.sdp_page import RESTARTED, SCRIPT, directions, publish, subscribe, tracks_of
 
@@ -68,10 +70,11 @@ async def test_chromium_whose_simulcast_is_declined_can_renegotiate(page: Page) 
           sendEncodings: [{ rid: 'q', scaleResolutionDownBy: 4 }, { rid: 'h', scaleResolutionDownBy: 2 }, { rid: 'f' }],
         })"""
     )
-    first, directions = await publish(page)
+    without = replace(SUPPORTED, simulcast=False)
+    first, directions = await publish(page, capabilities=without)
     assert directions == ["sendonly"]
     await page.evaluate("() => pc.addTransceiver(media.audio(), { direction: 'sendonly' })")
-    more, _ = await publish(page, first)
+    more, _ = await publish(page, first, capabilities=without)
     assert more.unchanged == first.tracks
     assert await page.evaluate("() => pc.getSenders()[0].getParameters().encodings.filter((e) => e.active).length") == 1
 
