@@ -31,18 +31,6 @@ class NodeError(Exception):
     """Seconds after which the same command may succeed; None: repeating it is of no use."""
 
 
-class InvalidSdp(NodeError):
-    """A session description cannot be read or asks for what the node never does."""
-
-    reason = Reason.INVALID_SDP
-
-
-class NoCommonCodec(NodeError):
-    """No section has a codec the node can forward."""
-
-    reason = Reason.NO_COMMON_CODEC
-
-
 class InvalidArgument(NodeError):
     """A field is missing or out of its range."""
 

@@ -23,13 +23,9 @@ from rheon_media_node.data import DataHub
 from rheon_media_node.dtls import DtlsIdentity, Role
 from rheon_media_node.errors import (
     InternalError,
-    InvalidSdp,
-    NoCommonCodec,
-    NodeError,
     Overloaded,
     SubscriptionNotFound,
     TooMany,
-    WrongState,
 )
 from rheon_media_node.negotiation import (
     NegotiationError,
@@ -71,14 +67,6 @@ from rheon_media_node.router.values import (
 from rheon_telemetry import get_logger
 
 _log = get_logger(__name__)
-
-_NEGOTIATION_ERRORS: dict[str, type[NodeError]] = {
-    "INVALID_SDP": InvalidSdp,
-    "NO_COMMON_CODEC": NoCommonCodec,
-    "WRONG_STATE": WrongState,
-    "TOO_MANY": TooMany,
-}
-
 
 NO_OFFER = OfferId(0)
 
@@ -428,11 +416,9 @@ def _offered(offer: Offer, negotiation: SubscriptionNegotiation) -> Offered:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Errors of negotiation and engine as the node's own."""
+    """Errors of the engine as the node's own; those of negotiation are."""
     try:
         yield
-    except NegotiationError as error:
-        raise _NEGOTIATION_ERRORS[error.reason](str(error)) from error
     except EngineBusy as error:
         raise Overloaded("the engine is busy") from error
     except EngineError as error:

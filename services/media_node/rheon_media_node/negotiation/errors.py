@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rheon_media_node.errors import NodeError, Reason
+from rheon_media_node.errors import NodeError, Reason, TooMany
 
 
 class NegotiationError(NodeError):
@@ -37,3 +37,4 @@ class TooManySectionsError(NegotiationError):
     """The connection has used up its media sections or tracks: only a fresh one helps."""
 
     reason = Reason.TOO_MANY
+    retry_after = TooMany.retry_after

@@ -11,13 +11,12 @@ from rheon_media_node.control.events import SubscriptionOffered
 from rheon_media_node.control.gateways import KEPT_WITHOUT_STREAM
 from rheon_media_node.control.transport import DTLS_DEADLINE, FIRST_CHECK_DEADLINE
 from rheon_media_node.errors import (
-    InvalidSdp,
-    NoCommonCodec,
     Overloaded,
     StaleSession,
     SubscriptionNotFound,
     WrongState,
 )
+from rheon_media_node.negotiation import InvalidDescriptionError, NoCommonCodecError
 from rheon_media_node.router.effects import PublisherClosed, PublisherReady, SubscriptionClosed, SubscriptionReady
 from rheon_media_node.router.values import CloseReason, ConnectionId, Layers, OfferId, UserId
 from tests.support.native_peer import tracks
@@ -243,16 +242,16 @@ async def test_a_passive_peer_is_called(node: Node) -> None:
 
 
 async def test_refused_commands_leave_nothing(node: Node) -> None:
-    with pytest.raises(InvalidSdp):
+    with pytest.raises(InvalidDescriptionError):
         node.control.publish(ADA, "v=0\r\n")
-    with pytest.raises(NoCommonCodec):
+    with pytest.raises(NoCommonCodecError):
         node.control.publish(ADA, Peer().offer(AV).replace("opus", "G722").replace("VP8", "VP6"))
     assert node.engine.transports == {}
     node.live(ADA, AV)
     with pytest.raises(SubscriptionNotFound):
         node.control.answer_subscription(BOB, ConnectionId("none"), OfferId(0), "")
     offered = node.subscribe(BOB, 1)
-    with pytest.raises(InvalidSdp):
+    with pytest.raises(InvalidDescriptionError):
         node.control.answer_subscription(BOB, offered.connection, OfferId(0), "nonsense")
     with pytest.raises(WrongState):
         node.control.answer_subscription(BOB, offered.connection, OfferId(offered.offer_id + 1), "")
